@@ -20,6 +20,7 @@ class WitnessFailed(SimsvcError):
         "unknown_log": "%(witness)s does not know this log. Give its operator the origin and key of the log.",
         "untrusted": "%(witness)s does not trust the key of this log. Give its operator the current key.",
         "answer": "%(witness)s gave an answer that is not one of a C2SP witness.",
+        "bug": "%(witness)s could not be asked or told: see the server's log.",
         "moving": (
             "%(witness)s answers with another size each time. Make sure that no other log has this origin."
         ),
@@ -44,8 +45,8 @@ class WitnessMissing(SimsvcError):
 
     code = "witness_missing"
     template = N_(
-        "The log has events of %(minutes)s minutes ago that no witness has seen, so no estimates are made. Tell "
-        "the operator: /readyz says which witness cannot be reached."
+        "The log has events of %(minutes)s minutes ago that no witness has seen, so no estimates are made. "
+        "Tell the operator: /readyz says which witness cannot be reached."
     )
 
 
@@ -62,5 +63,5 @@ class WitnessLied(SimsvcError):
         "two_answers": (
             "%(witness)s gave two answers for %(size)s events: root hashes %(first)s and %(second)s."
         ),
-        "note": "%(witness)s returned a checkpoint that this log has not signed.",
+        "note": "%(witness)s returned a checkpoint that no known key of this log has signed.",
     }

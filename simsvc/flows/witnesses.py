@@ -84,7 +84,8 @@ class Witnesses:
                     raise
                 except Exception:  # one witness must not hold up the others
                     _log.exception("%s could not be given a checkpoint", witness.name)
-                    self._fail(witness.name)
+                    failure = WitnessFailed("bug", witness=witness.name)
+                    self._note_failure(witness.name, known.get(witness.name, WitnessMemory()), failure)
 
     def ask(self) -> tuple[tuple[Sighting, ...], tuple[WitnessLied, ...]]:
         """Return what each witness says it saw, and those answers that cannot be true.
@@ -106,6 +107,7 @@ class Witnesses:
                 raise
             except Exception:  # one witness must not silence the others
                 _log.exception("%s could not be asked", witness.name)
+                self._note_failure(witness.name, memory, WitnessFailed("bug", witness=witness.name))
             else:
                 if seen is not None and not _is_acknowledged(seen, memory):
                     told.append(Sighting(witness.name, seen.size, seen.root, seen.at, seen.refused))

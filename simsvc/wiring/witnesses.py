@@ -183,7 +183,7 @@ class WitnessedLog(CheckpointQueue):
             kept = self._state.read()
         except LogKeyRefused:
             kept = None
-        return kept.keys if kept else self.keys()
+        return kept.keys if kept else self.log_keys()
 
 
 def make_witness(url: str, settings: Settings, now: Callable[[], datetime]) -> Witness:

@@ -238,7 +238,7 @@ def test_a_lie_is_an_event_once_and_named_by_verify(attacked: Attacked, notes: N
     for _ in range(3):
         found = attacked.problems(address)
         assert [code for code, _ in found] == ["witness"]
-        assert "a checkpoint that this log has not signed" in found[0][1]
+        assert "a checkpoint that no known key of this log has signed" in found[0][1]
     services = attacked.services()
     with services.log.snapshot() as snapshot:
         lies = [logged for logged in snapshot.after(None, 100) if logged.event.kind == EventKind.WITNESS]

@@ -124,7 +124,7 @@ def test_an_endpoint_that_fails_is_named(notes: NoteServer, log: SmallLog) -> No
     notes.status = 405
     assert witness.last(None, log.prove) is None
     notes.status = 200
-    with pytest.raises(WitnessLied, match="a checkpoint that this log has not signed"):
+    with pytest.raises(WitnessLied, match="a checkpoint that no known key of this log has signed"):
         witness.last(None, log.prove)
     with pytest.raises(WitnessFailed, match="cannot be reached"):
         HttpWitness("http://127.0.0.1:9/").take(checkpoint, 0, log.prove)

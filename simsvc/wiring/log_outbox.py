@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from simsvc.errors import SimsvcError
@@ -32,7 +32,7 @@ class WitnessThread:
         self._desk, self._lock_file, self._now = desk, folder / LOCK_NAME, now
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
-        self._started_at: datetime | None = None
+        self._started_at = self._checked_at = datetime.min.replace(tzinfo=UTC)
 
     def start(self) -> None:
         """Start the thread, if there are witnesses, unless it runs."""
@@ -67,11 +67,13 @@ class WitnessThread:
         self.round()
 
     def _is_check_due(self) -> bool:
+        """Return whether no process on this machine compared them since this one started, and for an hour."""
         last = self._desk.memory.check()
-        due = last is None or not timedelta() <= self._now() - last.at < CHECK_EVERY
-        return due or (self._started_at is not None and last is not None and last.at < self._started_at)
+        at = max(self._checked_at, last.at) if last else self._checked_at
+        return at < self._started_at or not timedelta() <= self._now() - at < CHECK_EVERY
 
     def _check(self) -> None:
+        self._checked_at = self._now()
         for sentence in self._desk.check().problems:
             _log.error("%s", sentence)
 

@@ -75,6 +75,7 @@ from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.declared_outcomes import DeclaredOutcomeStore
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.event_stream import EventStreamStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
 from simsvc.store.identities import IdentityStore
@@ -218,6 +219,14 @@ class Services:
         checkpoint = self.log_keeper.acknowledge(words, actor)
         self.witness_desk.flow.acknowledge()
         return checkpoint
+
+    def resend_events(self, seq: int) -> None:
+        """Have events from a number on streamed again.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        EventStreamStore(self.database).resend_from(seq)
 
     def stream_lag(self) -> StreamLag | None:
         """Return how far behind the stream of events is, or None if no receiver is set.

@@ -205,8 +205,6 @@ def test_each_witness_alone_is_enough(attacked: Attacked, name: str, kind: str) 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_check_of_every_hour_names_it(attacked: Attacked, name: str) -> None:
     """At start and every hour the keeper asks the witnesses, and /readyz says what they saw."""
-    if name in {"cut tail", "cut tail and tree"}:
-        pytest.skip("the tree itself is damaged, which the keeper names before it asks")
     ATTACKS[name][0](attacked)
     services = attacked.services(*attacked.addresses.values())
     services.witness_thread.round()

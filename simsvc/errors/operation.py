@@ -18,6 +18,7 @@ class AuditError(SimsvcError):
         "broken_further": "The log is not intact: %(count)s problems. The first %(listed)s are named.",
         "empty": "The log is empty. Run `flask db upgrade` first.",
         "unwritable": "Cannot write %(file)s. Choose another file.",
+        "wordless": "Say in a few words what is lost, for example: all estimates of 4 May after 10:00.",
     }
 
 

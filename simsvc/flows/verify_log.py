@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from simsvc.domain.audit.chain import chain_fault, content_fault, differing
-from simsvc.flows.verify_tree import TreeSnapshot, TreeWalk
+from simsvc.flows.verify_tree import TreeSnapshot, TreeWalk, last_signed
 from simsvc.values.events import (
     MOST_PROBLEMS,
     Break,
@@ -31,8 +31,14 @@ class Snapshot(TreeSnapshot, Protocol):
     def count(self) -> int:
         """Count the events."""
 
-    def pages(self) -> Iterator[list[LoggedEvent]]:
-        """Yield every stored event, oldest first."""
+    def pages(self, after: int | None = None) -> Iterator[list[LoggedEvent]]:
+        """Yield every stored event, or those after a number, oldest first."""
+
+    def at(self, seqs: Iterable[int]) -> dict[int, LoggedEvent]:
+        """Return the events with these numbers."""
+
+    def last(self) -> Event | None:
+        """Return the last event."""
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return the current log content of records."""
@@ -61,6 +67,31 @@ def verify(
         progress(walk.events, total)
     walk.found.note_all(tree.problems())
     return walk.verdict(snapshot)
+
+
+def verify_new(
+    snapshot: Snapshot, progress: Callable[[int, int], None], outside: Outside = NOTHING_OUTSIDE
+) -> tuple[Verdict, int]:
+    """Verify what came after the last checkpoint, and that the log before has the root hash that it says.
+
+    Return the verdict and the size of that checkpoint; without one that is signed, verify all. Earlier
+    events, contents and records are not read: only `verify` finds changes there that leave the tree alone.
+    """
+    size = last_signed(snapshot, outside)
+    found = snapshot.at([size]).get(size)
+    if found is None:
+        return verify(snapshot, progress, outside=outside), 0
+    end = snapshot.last()
+    walk, tree = _Walk(None, events=size, last=found.event), TreeWalk(snapshot, outside, size)
+    tree.check_last(found.event)
+    for page in snapshot.pages(size):
+        records = snapshot.records(key for key in map(_key, page) if key)
+        for logged in page:
+            walk.see(logged, records)
+            tree.see(logged.event)
+        progress(walk.events - size, (end.seq if end else size) - size)
+    walk.found.note_all(tree.problems())
+    return walk.verdict(), size
 
 
 @dataclass(slots=True)
@@ -114,12 +145,13 @@ class _Walk:
         if said is not None:
             self._look_up(logged, said, records)
 
-    def verdict(self, snapshot: Snapshot) -> Verdict:
-        """Return what was found, having looked for what is missing."""
+    def verdict(self, snapshot: Snapshot | None = None) -> Verdict:
+        """Return what was found, having looked for what is missing, in all records if there is a snapshot."""
         missing = self.bare.keys() - self.receipted
         self.found.note_all(_missing_content(seq, self.bare[seq]) for seq in sorted(missing))
         self._check_end()
-        self.found.note_all(self._unlogged(snapshot))
+        if snapshot is not None:
+            self.found.note_all(self._unlogged(snapshot))
         problems, more = self.found.listed()
         return Verdict(self.events, len(self.bare), self.last, problems, more)
 

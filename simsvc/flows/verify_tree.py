@@ -33,6 +33,9 @@ class TreeSnapshot(Protocol):
     def tree_size(self) -> int:
         """Return how many events the tiles hold."""
 
+    def newest_checkpoint(self) -> StoredCheckpoint | None:
+        """Return the checkpoint of the largest size."""
+
     def checkpoints(self, from_size: int = 0) -> Iterator[StoredCheckpoint]:
         """Yield the checkpoints from a size on, smallest first."""
 
@@ -69,6 +72,17 @@ class TreeWalk:
         self._fill(0, hashed)
         if self._is_awaited(self._frontier.size):
             self._pass_heads()
+
+    def check_last(self, event: Event) -> None:
+        """Check that the last event of the tree that was begun with is the one that it was made with."""
+        edge = self._edges[0][1][-HASH_BYTES:] or self._snapshot.tile(0, self._begin // WIDTH - 1)
+        try:
+            fits = leaf_hash(event_bytes(event)) == edge[-HASH_BYTES:]
+        except ValueError:
+            fits = False
+        if not fits:
+            sentence = LogDiffers("changed", seq=event.seq).sentence
+            self.found.append(Break(event.seq, event.subject, "rewritten", sentence))
 
     def problems(self) -> Iterator[Break]:
         """Return what was found, after the last event."""
@@ -181,6 +195,19 @@ class TreeWalk:
             return
         seq = number * WIDTH + place + 1
         self.found.append(Break(seq, "log", "rewritten", LogDiffers("changed", seq=seq).sentence))
+
+
+def last_signed(snapshot: TreeSnapshot, outside: Outside) -> int:
+    """Return the size of the newest checkpoint if it is signed by the log and tiles reach so far, or 0."""
+    newest = snapshot.newest_checkpoint()
+    if newest is None or snapshot.tree_size() < newest.size:
+        return 0
+    signed = not _Signatures(outside.keys or snapshot.log_keys()).fault(newest)
+    try:
+        tree_root(newest.size, in_tiles(snapshot.tile))
+    except TileMissing:
+        return 0
+    return newest.size if signed else 0
 
 
 class _Signatures:

@@ -16,7 +16,7 @@ from sqlalchemy.types import LargeBinary
 from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
-from simsvc.store.log_tiles import checkpoints_of, keys_of, tiles_of, tree_size
+from simsvc.store.log_tiles import checkpoints_of, keys_of, newest_stored, tiles_of, tree_size
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
 from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, LoggedEvent, RecordKey
 from simsvc.values.log import LogKey, StoredCheckpoint
@@ -39,9 +39,8 @@ class LogSnapshot:
         """Count the events."""
         return self._session.scalar(select(func.count(EventRow.seq))) or 0
 
-    def pages(self) -> Iterator[list[LoggedEvent]]:
-        """Give every event, oldest first, as it is stored, whatever is stored."""
-        after: int | None = None
+    def pages(self, after: int | None = None) -> Iterator[list[LoggedEvent]]:
+        """Give every event, or those after a number, oldest first, as it is stored, whatever is stored."""
         while page := self.after(after):
             yield page
             after = page[-1].event.seq
@@ -78,6 +77,10 @@ class LogSnapshot:
     def tile(self, level: int, number: int) -> bytes:
         """Return the hashes of a tile of the tree; none if it is missing."""
         return tiles_of(self._session.connection())(level, number)
+
+    def newest_checkpoint(self) -> StoredCheckpoint | None:
+        """Return the checkpoint of the largest size, as it is stored."""
+        return newest_stored(self._session)
 
     def checkpoints(self, from_size: int = 0) -> Iterator[StoredCheckpoint]:
         """Yield the checkpoints from a size on, smallest first, as they are stored."""

@@ -183,12 +183,15 @@ def tiles_of(connection: Connection) -> Tiles:
 
 def checkpoints_of(session: Session, from_size: int = 0) -> Iterator[StoredCheckpoint]:
     """Yield the checkpoints from a size on, smallest first, whatever is stored."""
-    query = select(LogCheckpointRow.size, LogCheckpointRow.root, LogCheckpointRow.note)
-    query = query.where(LogCheckpointRow.size >= from_size).order_by(LogCheckpointRow.size)
-    for size, root, note in session.execute(query, execution_options={"yield_per": WIDTH}):
-        yield StoredCheckpoint(
-            size, root if isinstance(root, bytes) else b"", note if isinstance(note, str) else ""
-        )
+    query = _STORED.where(LogCheckpointRow.size >= from_size).order_by(LogCheckpointRow.size)
+    for row in session.execute(query, execution_options={"yield_per": WIDTH}):
+        yield _stored(*row)
+
+
+def newest_stored(session: Session) -> StoredCheckpoint | None:
+    """Return the checkpoint of the largest size, whatever is stored."""
+    row = session.execute(_STORED.order_by(LogCheckpointRow.size.desc()).limit(1)).one_or_none()
+    return _stored(*row) if row else None
 
 
 def keys_of(session: Session) -> tuple[LogKey, ...]:
@@ -212,10 +215,17 @@ def _put(connection: Connection, key: TileKey, hashes: bytes) -> None:
         connection.execute(insert(LogTileRow), {"level": level, "number": number, "hashes": hashes})
 
 
+def _stored(size: int, root: object, note: object) -> StoredCheckpoint:
+    return StoredCheckpoint(
+        size, root if isinstance(root, bytes) else b"", note if isinstance(note, str) else ""
+    )
+
+
 def _checkpoint(row: LogCheckpointRow) -> SignedCheckpoint:
     return SignedCheckpoint(row.size, row.root, row.at, row.note)
 
 
+_STORED = select(LogCheckpointRow.size, LogCheckpointRow.root, LogCheckpointRow.note)
 _CHECKPOINTS: Select[LogCheckpointRow] = select(LogCheckpointRow)
 _COLUMNS: Any = EventRow.__table__.c
 _EVENTS: Select[Any] = select(*_COLUMNS).order_by(EventRow.seq)

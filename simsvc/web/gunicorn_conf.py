@@ -194,6 +194,6 @@ def post_worker_init(worker: Any) -> None:
 def worker_exit(server: Any, worker: Any) -> None:
     """Sign the log once more before a worker ends."""
     del server
-    app = getattr(worker, "wsgi", None)
+    app: Any = getattr(worker, "wsgi", None)
     if hasattr(app, "extensions"):  # else it never started
         app.extensions["simsvc"].stop_log_threads()

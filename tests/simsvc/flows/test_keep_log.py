@@ -26,10 +26,11 @@ from simsvc.domain.audit.merkle import (
 from simsvc.domain.audit.signed_note import parse_note, parse_vkey, verify_note
 from simsvc.domain.audit.tiles import in_tiles
 from simsvc.domain.audit.tlog_checkpoint import parse_head
-from simsvc.errors import AuditError, LogDiffers, LogKeyRefused
+from simsvc.errors import AuditError, LogDiffers, LogKeyRefused, ProofRefused
 from simsvc.flows import keep_log
 from simsvc.flows.keep_log import ACKNOWLEDGED, LogKeeper
-from simsvc.flows.verify_log import verify
+from simsvc.flows.prove_log import prove_consistency, prove_inclusion, read_tile
+from simsvc.flows.verify_log import verify, verify_new
 from simsvc.store import migrate
 from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
@@ -570,3 +571,116 @@ def test_a_damaged_state_is_named_by_verifying(signed: Site) -> None:
     assert signed.codes() == {"state_differs"}
     signed.state.unlink()
     assert parse_vkey(signed.tree.log_keys()[0].vkey)
+
+
+def since(site: Site) -> tuple[Verdict, int]:
+    outside = site.keeper.outside()
+    with site.log.snapshot() as snapshot:
+        return verify_new(snapshot, lambda _done, _total: None, outside)
+
+
+def test_new_events_are_verified_after_the_last_checkpoint(signed: Site) -> None:
+    found, size = since(signed)
+    assert (found.events, found.problems, size) == (605, (), 600)
+    signed.keeper.checkpoint()
+    assert since(signed) == (found, 605)
+    signed.add(300)
+    assert since(signed)[0].problems == ()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_all_is_verified_where_no_checkpoint_is_signed(site: Site) -> None:
+    site.add(3)
+    found, size = since(site)
+    assert (found.events, found.problems, size) == (4, (), 0)
+    site.keeper.checkpoint()
+    site.run("UPDATE log_checkpoints SET note = ''")
+    found, size = since(site)
+    assert ([problem.code for problem in found.problems], size) == (["signature"], 0)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("statement", "codes"),
+    [
+        ("UPDATE events SET actor = 'user:x' WHERE seq = 600", {"rewritten"}),
+        ("UPDATE events SET actor = 'user:x' WHERE seq = 603", {"chain"}),
+        ("UPDATE event_contents SET content = '{}' WHERE seq = 603", {"content"}),
+        ("UPDATE log_tiles SET hashes = zeroblob(64) WHERE level = 1", {"rewritten"}),
+        ("DELETE FROM log_tiles WHERE level = 1", {"tiles"}),
+        ("UPDATE log_checkpoints SET root = zeroblob(32) WHERE size = 600", {"signature", "rewritten"}),
+        ("DELETE FROM events WHERE seq > 599", {"tail_cut"}),
+    ],
+)
+def test_what_was_changed_at_the_end_is_found_among_new_events(
+    signed: Site, statement: str, codes: set[str]
+) -> None:
+    if statement.startswith("DELETE FROM events"):
+        signed.run("DELETE FROM event_contents WHERE seq > 599")
+    signed.run(statement)
+    assert {problem.code for problem in since(signed)[0].problems} == codes
+
+
+def test_proofs_are_given_for_checkpoints(signed: Site) -> None:
+    found = prove_inclusion(signed.tree, 123)
+    leaf = leaf_hash(event_bytes(found.event))
+    assert (found.event.seq, found.checkpoint.size, found.leaf_hash) == (123, 600, leaf)
+    assert inclusion_holds(122, 600, leaf, found.hashes, found.checkpoint.root)
+    older = prove_inclusion(signed.tree, 123, 300)
+    assert inclusion_holds(122, 300, leaf, older.hashes, older.checkpoint.root)
+
+    consistent = prove_consistency(signed.tree, 300)
+    old = signed.tree.checkpoint(300)
+    assert old is not None
+    assert consistent.old_root == old.root
+    assert consistency_holds(300, 600, consistent.hashes, old.root, consistent.checkpoint.root)
+    assert prove_consistency(signed.tree, 0, 300).hashes == ()
+    assert len(read_tile(signed.tree, 0, 1, 256)) == 256 * 32
+    assert read_tile(signed.tree, 1, 0, 2) == signed.tree.tile(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "reason"),
+    [
+        (lambda tree: prove_inclusion(tree, 601), "not_covered"),
+        (lambda tree: prove_inclusion(tree, 301, 300), "not_covered"),
+        (lambda tree: prove_inclusion(tree, 1, 599), "no_tree"),
+        (lambda tree: prove_consistency(tree, 601), "order"),
+        (lambda tree: prove_consistency(tree, 301, 300), "order"),
+        (lambda tree: read_tile(tree, 0, 2, 89), "no_tile"),
+        (lambda tree: read_tile(tree, 1, 0, 3), "no_tile"),
+        (lambda tree: read_tile(tree, 5, 0, 1), "no_tile"),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_there_are_no_proofs_beyond_the_tree(
+    signed: Site, ask: Callable[[LogTree], object], reason: str
+) -> None:
+    with pytest.raises(ProofRefused) as refused:
+        ask(signed.tree)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_there_is_no_proof_of_what_was_changed(signed: Site) -> None:
+    signed.run("UPDATE events SET actor = 'user:x' WHERE seq = 123")
+    with pytest.raises(LogDiffers) as refused:
+        prove_inclusion(signed.tree, 123)
+    assert refused.value.reason == "changed"
+    signed.run("DELETE FROM log_tiles WHERE level = 0 AND number = 0")
+    asked: list[Callable[[], object]] = [
+        lambda: prove_inclusion(signed.tree, 124),
+        lambda: prove_consistency(signed.tree, 255),
+        lambda: read_tile(signed.tree, 0, 0, 256),
+    ]
+    for ask in asked:
+        with pytest.raises(LogDiffers) as refused:
+            ask()
+        assert refused.value.reason == "tiles"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_there_is_no_proof_before_the_first_checkpoint(site: Site) -> None:
+    with pytest.raises(ProofRefused) as refused:
+        prove_inclusion(site.tree, 1)
+    assert refused.value.reason == "no_checkpoint"

@@ -99,10 +99,12 @@ class Streamer:
         return "busy" if claimed is None else self._deliver(claimed)
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver events until told to stop; then another process may continue at once."""
+        """Deliver events until told to stop, and what is logged by then; then let another process continue."""
         while not stop.is_set():
             if self._safely() != "sent":
                 stop.wait(POLL_S)
+        while self._safely() == "sent":
+            pass
         try:
             self.book.release(self.holder)
         except StoreError:

@@ -203,7 +203,6 @@ class Services:
 
     def stop_log_threads(self) -> None:
         """Have the last events signed, witnessed and streamed, as far as that takes a few seconds at most."""
-        self.stream_thread.stop(0)
         self.log_thread.stop()
         self.witness_thread.stop(LAST_S)
         self.stream_thread.stop(LAST_S)

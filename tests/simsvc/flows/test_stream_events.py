@@ -221,6 +221,7 @@ def test_one_process_sends_at_a_time(database_url: str, clock: Clock, hooks: Hoo
     stop = threading.Event()
     stop.set()
     second.run(stop)
+    log_events(services, 1)
     assert first.step() == "sent"
     seqs = [line["seq"] for line in lines_of(hooks)]
     assert seqs == sorted(set(seqs), key=int)

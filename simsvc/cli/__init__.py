@@ -19,6 +19,7 @@ from simsvc.cli.notify import notify_group
 from simsvc.cli.replay import model_group, replay_command, retention_group
 from simsvc.cli.tokens import token_group
 from simsvc.cli.users import user_group
+from simsvc.cli.witnesses import resend_command, witnesses_command
 
 audit_group.add_command(evidence_command)
 _RECORDS = (audit_group, batch_group, erase_group, face_group, index_group, model_group, retention_group)
@@ -30,6 +31,10 @@ COMMANDS = (
     *(*_RECORDS, *_FACES, *_DESK, *_ACCESS, *_INSTALLATION),
     *(estimate_command, replay_command),
 )
+
+
+for _command in (witnesses_command, resend_command):
+    audit_group.add_command(_command)
 
 
 def register(app: Flask) -> None:

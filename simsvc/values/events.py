@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     REFERRAL = "referral"
     BACKUP = "backup"
     KEY = "key"
+    WITNESS = "witness"
 
 
 COMMAND = "command"

@@ -188,7 +188,7 @@ def post_worker_init(worker: Any) -> None:
         services.warm_up()
     except SimsvcError as error:
         worker.log.warning("%s Until then, the service answers 503.", error.sentence)
-    services.log_thread.start()
+    services.start_log_threads()
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -196,4 +196,4 @@ def worker_exit(server: Any, worker: Any) -> None:
     del server
     app: Any = getattr(worker, "wsgi", None)
     if hasattr(app, "extensions"):  # else it never started
-        app.extensions["simsvc"].log_thread.stop()
+        app.extensions["simsvc"].stop_log_threads()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simsvc import evidence
@@ -12,6 +12,7 @@ from simsvc.domain.audit.merkle import Hashes, consistency_proof, inclusion_proo
 from simsvc.domain.audit.tiles import in_tiles
 from simsvc.flows.keep_log import LogKeeper
 from simsvc.flows.take_evidence import EvidenceTaker
+from simsvc.store.cosignatures import CosignatureStore
 from simsvc.store.evidence import EvidenceStore
 from simsvc.store.log_tiles import LogTree
 from simsvc.values import RecordedEstimate
@@ -29,6 +30,7 @@ class KeptLog:
 
     keeper: LogKeeper
     tree: LogTree
+    cosignatures: CosignatureStore
     hashes: Hashes
 
     def checkpoint(self) -> SignedCheckpoint:
@@ -49,7 +51,12 @@ class KeptLog:
 
     def witnessed(self) -> SignedCheckpoint | None:
         """Return the newest checkpoint with signatures of witnesses."""
-        return None
+        size = self.cosignatures.newest_size()
+        checkpoint = self.tree.checkpoint(size) if size else None
+        if size is None or checkpoint is None:
+            return None
+        lines = "".join(f"{line}\n" for line in self.cosignatures.lines(size))
+        return replace(checkpoint, note=checkpoint.note + lines)
 
     def keys(self) -> tuple[LogKey, ...]:
         """Return every key that ever signed."""
@@ -61,12 +68,17 @@ def evidence_taker(services: Services, *, tells_reads: bool = True) -> EvidenceT
     folder = Path(evidence.__file__).parent
     return EvidenceTaker(
         EvidenceStore(services.database),
-        KeptLog(services.log_keeper, services.log_tree, in_tiles(services.log_tree.tile)),
+        _kept_log(services),
         services.log.note_all,
         lambda recorded: _model_files(services, recorded),
         {name: (folder / name).read_bytes() for name in ENCLOSED},
         without="" if tells_reads else READS,
     )
+
+
+def _kept_log(services: Services) -> KeptLog:
+    tree = services.log_tree
+    return KeptLog(services.log_keeper, tree, services.cosignatures, in_tiles(tree.tile))
 
 
 def _model_files(services: Services, recorded: RecordedEstimate) -> dict[str, bytes]:

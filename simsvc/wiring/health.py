@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from simsvc.adapters.index.annoy_forest import check_engine
@@ -19,6 +20,7 @@ from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.services import Services, private_places
+from simsvc.wiring.witnesses import WitnessStatus
 
 Progress = Callable[[int, int], None]
 """Called with (events done, total)."""
@@ -33,6 +35,8 @@ def readiness(services: Services) -> tuple[Finding, ...]:
         ("database", lambda: _reachable(services)),
         ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
         ("log", lambda: _signing(services)),
+        ("witnesses", lambda: _witnesses(services)),
+        ("event stream", lambda: _stream(services)),
     )
     return look_over(parts)
 
@@ -140,8 +144,49 @@ def _signing(services: Services) -> str:
     )
 
 
+def _witnesses(services: Services) -> str:
+    """Return what witnesses took and saw; a problem there is a warning, unless a witness is required."""
+    desk = services.witness_desk
+    desk.require()
+    statuses, check = desk.statuses(), desk.memory.check()
+    if not statuses:
+        return "There are none."
+    found = (*(check.problems if check else ()), *(_witness(status, services.now()) for status in statuses))
+    return " ".join(found)
+
+
+def _witness(status: WitnessStatus, now: datetime) -> str:
+    memory, name = status.memory, status.name if status.is_set else f"{status.name} (no longer set)"
+    took = f"took {memory.size} events {_ago(memory.at, now)}" if memory.at else "has taken no checkpoint yet"
+    lie = f" {memory.lie}" if memory.lie else ""
+    failing = (
+        f", and fails since {_minutes(memory.failing_since, now)}: {memory.error}" if memory.error else "."
+    )
+    return f"{name} {took}{failing}{lie}"
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    return f"{_minutes(at, now)} ago"
+
+
+def _minutes(since: datetime | None, now: datetime) -> str:
+    minutes = max(0, int((now - since).total_seconds() // 60)) if since else 0
+    return f"{minutes} minutes" if minutes != 1 else "1 minute"
+
+
+def _stream(services: Services) -> str:
+    lag = services.stream_lag()
+    if lag is None:
+        return "There is none."
+    if not lag.events:
+        return "Every event was delivered."
+    problem = f" {lag.problem}" if lag.problem else ""
+    behind_s = lag.behind.total_seconds()
+    return f"{lag.events} events are not delivered yet, the oldest for {behind_s:.0f} s.{problem}"
+
+
 def _log(services: Services, progress: Progress) -> str:
-    outside = services.log_keeper.outside()
+    outside = services.outside()
     with services.log.snapshot() as snapshot:
         verdict = verify(snapshot, progress, outside=outside)
     if verdict.broken:

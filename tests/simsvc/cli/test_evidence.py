@@ -13,7 +13,7 @@ from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.simsvc.cli.helpers import Run, command_app, runner
-from tests.simsvc.evidence.helpers import verified
+from tests.simsvc.evidence.helpers import NOW, Signer, verified
 from tests.simsvc.store.helpers import ESTIMATED
 
 
@@ -63,3 +63,19 @@ def test_evidence_that_cannot_be_taken_gets_a_sentence(app: Flask, audit: Run, t
     services.settings.log_key_path.unlink()
     assert "key" in audit("evidence", "K-1", "--out", out, exit_code=1)
     assert not Path(out).exists()
+
+
+def test_evidence_shows_what_a_witness_signed(app: Flask, audit: Run, tmp_path: Path) -> None:
+    """The last checkpoint that a witness signed is part of it, with the proof that it is contained."""
+    services: Services = app.extensions["simsvc"]
+    record_id = services.estimates.record(ESTIMATED).id
+    signed, witness = services.log_keeper.checkpoint(), Signer("witness.example/w1", 4)
+    body = signed.note.partition("\n\n")[0] + "\n"
+    services.cosignatures.keep(signed.size, witness.name, NOW, witness.line(body).removesuffix("\n"))
+    out = tmp_path / "record.zip"
+    audit("evidence", "--record", record_id, "--out", str(out))
+    key = str(services.log_keeper.verifier_key())
+    outcome = verified(out, "--key", key, "--key", witness.vkey)
+    assert (outcome.status, outcome.failures) == (0, "")
+    assert f"The witness {witness.name} signed the checkpoint of {signed.size} events at" in outcome.text
+    assert "were not checked" in verified(out, "--key", key).text

@@ -405,8 +405,9 @@ def _check_record(record_id: str, files: dict[str, bytes], events: list[Event], 
     crop = files.get(f"crops/{record_id}.png")
     wrong += ["the crop"] if crop is not None and sha256(crop) != now["crop_sha256"] else []
     wrong += _model_and_build(now, files, events)
-    low, high = shown["interval_years"] or ("?", "?")
-    answer = f"{shown['age_years']} years, likely between {low} and {high}; model {shown['model']}"
+    ends = shown["interval_years"]
+    likely = f", likely between {ends[0]} and {ends[1]}" if ends else ""
+    answer = f"{shown['age_years']} years{likely}; model {shown['model']}"
     answer = f"no estimate ({shown['code']})" if shown["age_years"] is None else answer
     good = f"{title} is what was logged at {made[0].at if made else '?'}: {answer}."
     report.check(not wrong, good, f"{title} is not what was logged: {', '.join(dict.fromkeys(wrong))}.")

@@ -339,6 +339,16 @@ def test_each_event_and_each_record_that_is_left_out_is_missed(
     assert "whole records" in run(capsys, packed(relisted(other), tmp_path / "case.zip"))[1]
 
 
+def test_two_files_of_one_name_are_not_read(files: Mapping[str, bytes], tmp_path: Path) -> None:
+    """Programs differ in which one they show, so neither can be trusted."""
+    place, record = tmp_path / "case.zip", next(name for name in files if name.startswith("records/"))
+    with zipfile.ZipFile(packed(files, place), "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(record, b"{}")
+    outcome = verified(place)
+    assert outcome.status == 2
+    assert "two files with the same name" in outcome.text
+
+
 @pytest.mark.parametrize("name", ["MANIFEST.json", "log/checkpoint", "log/keys", "log/events.jsonl"])
 def test_a_file_that_is_no_evidence_is_not_read(
     files: Mapping[str, bytes], name: str, tmp_path: Path

@@ -99,7 +99,7 @@ class Streamer:
         return "busy" if claimed is None else self._deliver(claimed)
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver events until told to stop, and what is logged by then; then let another process continue."""
+        """Deliver events until told to stop, and those logged by then; another process may continue."""
         while not stop.is_set():
             if self._safely() != "sent":
                 stop.wait(POLL_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -49,16 +49,17 @@ class LogSnapshot:
         self, seq: int | None, count: int = PAGE_EVENTS, wanted: EventFilter = EVERY_EVENT
     ) -> list[LoggedEvent]:
         """Return up to `count` wanted events with a higher number, or from the first one on."""
-        query = self._query().where(*_conditions(wanted))
+        conditions = _conditions(wanted)
         if seq is not None:
-            query = query.where(EventRow.seq > seq)
-        rows = self._session.execute(query.order_by(EventRow.seq).limit(count))
-        return [_logged(*row) for row in rows]
+            conditions.append(EventRow.seq > seq)
+        return self._read(lambda query: query.where(*conditions).order_by(EventRow.seq).limit(count))
 
     def newest(self, wanted: EventFilter, count: int, skipped: int = 0) -> list[LoggedEvent]:
         """Return up to `count` wanted events, newest first, after `skipped` others."""
-        query = self._query().where(*_conditions(wanted)).order_by(EventRow.seq.desc())
-        return [_logged(*row) for row in self._session.execute(query.limit(count).offset(skipped))]
+        conditions = _conditions(wanted)
+        return self._read(
+            lambda query: query.where(*conditions).order_by(EventRow.seq.desc()).limit(count).offset(skipped)
+        )
 
     def at(self, seqs: Iterable[int]) -> dict[int, LoggedEvent]:
         """Return the events with these numbers."""
@@ -92,8 +93,7 @@ class LogSnapshot:
 
     def matching(self, which: ColumnElement[bool]) -> list[LoggedEvent]:
         """Return the events that meet a condition, oldest first."""
-        rows = self._session.execute(self._query().where(which).order_by(EventRow.seq))
-        return [_logged(*row) for row in rows]
+        return self._read(lambda query: query.where(which).order_by(EventRow.seq))
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return what the log would keep of these records today; those that are gone are left out.
@@ -151,16 +151,15 @@ class LogSnapshot:
             .order_by(EstimateRow.sequence)
         )
 
-    def _query(self) -> Select[Any]:
-        """Select events; SQLite's text as bytes, which it may hold although they are no Unicode."""
-        columns: list[ColumnElement[Any]] = [EventRow.seq.expression]
-        columns += [self._raw(getattr(EventRow, name)) for name in _TEXTS]
-        contents = (self._raw(EventContentRow.salt), self._raw(EventContentRow.content))
-        joined = select(*columns, *contents).select_from(EventRow)
-        return joined.outerjoin(EventContentRow, EventContentRow.seq == EventRow.seq)
-
-    def _raw(self, column: Any) -> ColumnElement[Any]:
-        return cast(column, LargeBinary) if self._sqlite else column
+    def _read(self, narrowed: Callable[[Select[Any]], Select[Any]]) -> list[LoggedEvent]:
+        """Return events; SQLite's text as bytes where it holds text that is no Unicode."""
+        try:
+            rows = self._session.execute(narrowed(_EVENTS)).all()
+        except OperationalError:
+            if not self._sqlite:
+                raise
+            rows = self._session.execute(narrowed(_EVENTS_AS_BYTES)).all()
+        return [_logged(*row) for row in rows]
 
     def _crops(self, sequences: list[int]) -> dict[int, str]:
         rows = self._session.execute(
@@ -176,6 +175,16 @@ class LogSnapshot:
             )
         )
         return {RecordKey(found, row.number): decision_content(decision_of(row)) for found, row in rows}
+
+
+def _select_events(raw: Callable[[Any], Any]) -> Select[Any]:
+    columns = [EventRow.seq, *(raw(getattr(EventRow, name)) for name in _TEXTS)]
+    joined = select(*columns, raw(EventContentRow.salt), raw(EventContentRow.content)).select_from(EventRow)
+    return joined.outerjoin(EventContentRow, EventContentRow.seq == EventRow.seq)
+
+
+_EVENTS = _select_events(lambda column: column)
+_EVENTS_AS_BYTES = _select_events(lambda column: cast(column, LargeBinary))
 
 
 def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
@@ -201,12 +210,17 @@ def _logged_as(kind: EventKind) -> ColumnElement[bool]:
 
 
 def _logged(seq: int, *stored: Any) -> LoggedEvent:
-    at, kind, actor, subject, content_sha256, previous_sha256, sha256 = (_text(value) for value in stored[:7])
-    salt, content = stored[7:]
-    event = Event(seq, at, kind, actor, subject, content_sha256, previous_sha256, sha256)
-    return LoggedEvent(event, salt or b"", None if content is None else _text(content))
+    *texts, salt, content = stored
+    if not _ALL_TEXT.issuperset(map(type, texts)):
+        texts = [_text(value) for value in texts]
+    if not isinstance(salt, bytes):
+        salt = _text(salt).encode("utf-8", "surrogateescape") if salt else b""
+    return LoggedEvent(Event(seq, *texts), salt, None if content is None else _text(content))
 
 
-def _text(value: str | bytes) -> str:
-    """Return text as it is, and bytes that are no Unicode as text that no event can have."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+_ALL_TEXT = frozenset({str})
+
+
+def _text(value: object) -> str:
+    """Return text as it is, bytes that are no Unicode as text that no event can have, and others as text."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)

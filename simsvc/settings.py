@@ -485,7 +485,7 @@ class Settings(BaseSettings):
         repr=False,
         description="where each checkpoint of the log is sent, separated by commas: `file:/path`, "
         "`https://...`, `syslog://host:port`, `s3://bucket/prefix`, or `witness+https://host/#vkey` for a "
-        "C2SP witness; see [Witnesses](../how-to/witnesses.md)",
+        "C2SP witness",
     )
     witness_required: Flag = Field(
         default=False,

@@ -19,7 +19,7 @@ from simsvc.cli.notify import notify_group
 from simsvc.cli.replay import model_group, replay_command, retention_group
 from simsvc.cli.tokens import token_group
 from simsvc.cli.users import user_group
-from simsvc.cli.witnesses import resend_command, witnesses_command
+from simsvc.cli.witnesses import forgive_command, resend_command, witnesses_command
 
 audit_group.add_command(evidence_command)
 _RECORDS = (audit_group, batch_group, erase_group, face_group, index_group, model_group, retention_group)
@@ -33,7 +33,7 @@ COMMANDS = (
 )
 
 
-for _command in (witnesses_command, resend_command):
+for _command in (witnesses_command, forgive_command, resend_command):
     audit_group.add_command(_command)
 
 

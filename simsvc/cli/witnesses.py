@@ -30,6 +30,16 @@ def witnesses_command() -> None:
             raise AuditError("broken", problem=problems[0])
 
 
+@click.command("forgive-witness")
+@with_appcontext
+@click.argument("name")
+def forgive_command(name: str) -> None:
+    """Forgive the witness NAME an answer that could not be true. Its event stays in the log."""
+    with sentences():
+        services().witness_desk.forgive(name)
+    click.echo(f"{name} is trusted again.")
+
+
 @click.command("resend")
 @with_appcontext
 @click.option("--from", "seq", type=click.IntRange(1), required=True, help="Number of the first event.")

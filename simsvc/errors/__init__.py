@@ -141,6 +141,7 @@ SimsvcError
 ├── WitnessFailed              a witness did not take a checkpoint (witness_failed)
 ├── WitnessDisagrees           the log does not continue what a witness saw (witness_disagrees)
 ├── WitnessMissing             no witness has seen the latest events (witness_missing)
+├── WitnessUnknown             there is no witness of this name (witness_unknown)
 ├── WitnessLied                a witness gave an answer that cannot be true (witness_lied)
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)

@@ -50,6 +50,13 @@ class WitnessMissing(SimsvcError):
     )
 
 
+class WitnessUnknown(SimsvcError):
+    """Nothing is remembered of a witness with this name."""
+
+    code = "witness_unknown"
+    template = "There is no witness %(witness)s. `flask audit witnesses` lists them."
+
+
 class WitnessLied(SimsvcError):
     """A witness gave an answer that cannot be true."""
 

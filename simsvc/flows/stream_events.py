@@ -93,13 +93,13 @@ class Streamer:
             last = snapshot.last()
         if last is None or last.seq <= state.position:
             return "idle"
-        if state.next_at is not None and self.now() < state.next_at:
+        if state.next_at is not None and self._is_ahead(state.next_at):
             return "waiting"
         claimed = self.book.claim(self.holder, self.now())
         return "busy" if claimed is None else self._deliver(claimed)
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver events until told to stop, and what is logged by then; then let another process continue."""
+        """Deliver events until told to stop, and those logged by then; another process may continue."""
         while not stop.is_set():
             if self._safely() != "sent":
                 stop.wait(POLL_S)
@@ -109,6 +109,10 @@ class Streamer:
             self.book.release(self.holder)
         except StoreError:
             _log.warning("the stream of events is free again only when its lease has expired")
+
+    def _is_ahead(self, at: datetime) -> bool:
+        """Return whether a pause lasts until then; one that a clock set back has made longer is over."""
+        return timedelta() < at - self.now() <= timedelta(seconds=PAUSES[-1])
 
     def _safely(self) -> Outcome:
         try:

@@ -225,7 +225,9 @@ class Witnesses:
         self._failures[name] = (count, self.now() + pause)
 
     def _is_due(self, name: str) -> bool:
-        return name not in self._failures or self.now() >= self._failures[name][1]
+        """Return whether a pause is over; one that a clock set back has made longer is."""
+        at = self._failures[name][1] if name in self._failures else self.now()
+        return not timedelta() < at - self.now() <= timedelta(seconds=PAUSES_S[-1])
 
 
 def _is_acknowledged(seen: Seen, memory: WitnessMemory) -> bool:

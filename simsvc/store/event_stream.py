@@ -71,6 +71,7 @@ class EventStreamStore(Store):
             EventStreamRow.holder.is_(None),
             EventStreamRow.holder == holder,
             EventStreamRow.leased_until < now,
+            EventStreamRow.leased_until > now + LEASE,  # by a clock that was set back since
         )
         taken = update(EventStreamRow).where(EventStreamRow.number == STREAM, free)
         with self._database.transaction() as session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from simsvc.adapters.inference.onnx_detector import whole_graph
 from simsvc.adapters.ops.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
 from simsvc.flows.estimate import check_prior
-from simsvc.flows.health import Finding, look_over
+from simsvc.flows.health import Finding, Look, look_over
 from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
@@ -35,10 +35,8 @@ def readiness(services: Services) -> tuple[Finding, ...]:
         ("database", lambda: _reachable(services)),
         ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
         ("log", lambda: _signing(services)),
-        ("witnesses", lambda: _witnesses(services)),
-        ("event stream", lambda: _stream(services)),
     )
-    return look_over(parts)
+    return look_over((*parts, *_outlets(services)))
 
 
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
@@ -144,13 +142,19 @@ def _signing(services: Services) -> str:
     )
 
 
+def _outlets(services: Services) -> Iterator[tuple[str, Look]]:
+    """Yield what is to be checked of witnesses and stream, if they are set."""
+    if services.witness_desk.is_set:
+        yield "witnesses", lambda: _witnesses(services)
+    if services.streamer is not None:
+        yield "event stream", lambda: _stream(services)
+
+
 def _witnesses(services: Services) -> str:
     """Return what witnesses took and saw; a problem there is a warning, unless a witness is required."""
     desk = services.witness_desk
     desk.require()
     statuses, check = desk.statuses(), desk.memory.check()
-    if not statuses:
-        return "There are none."
     found = (*(check.problems if check else ()), *(_witness(status, services.now()) for status in statuses))
     return " ".join(found)
 
@@ -176,9 +180,7 @@ def _minutes(since: datetime | None, now: datetime) -> str:
 
 def _stream(services: Services) -> str:
     lag = services.stream_lag()
-    if lag is None:
-        return "There is none."
-    if not lag.events:
+    if lag is None or not lag.events:
         return "Every event was delivered."
     problem = f" {lag.problem}" if lag.problem else ""
     behind_s = lag.behind.total_seconds()

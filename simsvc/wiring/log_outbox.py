@@ -32,6 +32,7 @@ class WitnessThread:
         self._desk, self._lock_file, self._now = desk, folder / LOCK_NAME, now
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        self._problem = ""
         self._started_at = self._checked_at = datetime.min.replace(tzinfo=UTC)
 
     def start(self) -> None:
@@ -55,8 +56,11 @@ class WitnessThread:
                     self._desk.send()
                     if self._is_check_due():
                         self._check()
+            self._problem = ""
         except SimsvcError as error:
-            _log.warning("the witnesses get nothing now: %s", error)
+            if error.sentence != self._problem:
+                _log.warning("the witnesses get nothing now: %s", error)
+            self._problem = error.sentence
         except Exception:  # the thread has to live as long as its process
             _log.exception("the witnesses get nothing now")
 

@@ -105,7 +105,7 @@ from simsvc.values.referrals import Reader
 from simsvc.wiring.event_stream import StreamLag, sink, stream_lag, streamer
 from simsvc.wiring.log_keeper import LogKeeperThread
 from simsvc.wiring.log_outbox import StreamThread, WitnessThread
-from simsvc.wiring.witnesses import WitnessDesk, make_witness
+from simsvc.wiring.witnesses import WitnessDesk, make_witnesses
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -591,7 +591,7 @@ def shown(settings: Settings) -> dict[str, str]:
 
 def places(settings: Settings) -> dict[str, str]:
     """Return where the log is witnessed and streamed to, without passwords: changes of that are logged."""
-    witnesses = ", ".join(make_witness(url, settings, utc_now).name for url in settings.witnesses)
+    witnesses = ", ".join(witness.name for witness in make_witnesses(settings, utc_now))
     return {"witnesses": witnesses, "event_stream": sink(settings).name if settings.event_stream else ""}
 
 

@@ -26,6 +26,7 @@ from simsvc.errors import (
     VerifierKeyRefused,
     WitnessLied,
     WitnessMissing,
+    WitnessUnknown,
 )
 from simsvc.flows.witnesses import Witnesses
 from simsvc.ports import Witness
@@ -68,7 +69,7 @@ class WitnessDesk:
         self.checkpoints = WitnessedLog(database, state)
         self._cosignatures = CosignatureStore(database)
         self.flow = Witnesses(
-            [make_witness(url, settings, now) for url in settings.witnesses],
+            make_witnesses(settings, now),
             self.memory,
             self.checkpoints,
             self._keep,
@@ -138,6 +139,13 @@ class WitnessDesk:
         if waiting > MOST_UNWITNESSED:
             raise WitnessMissing(minutes=int(waiting.total_seconds() // 60))
 
+    def forgive(self, name: str) -> None:
+        """Hold a lie against a witness no longer; its event stays. Raises WitnessUnknown, LogKeyRefused."""
+        memory = self.memory.witnesses().get(name)
+        if memory is None:
+            raise WitnessUnknown(witness=name)
+        self.memory.remember(name, replace(memory, lie=None))
+
     def extent(self) -> Extent:
         """Return how long the log is; raises StoreError."""
         newest = self.checkpoints.latest()
@@ -184,6 +192,17 @@ class WitnessedLog(CheckpointQueue):
         except LogKeyRefused:
             kept = None
         return kept.keys if kept else self.log_keys()
+
+
+def make_witnesses(settings: Settings, now: Callable[[], datetime]) -> list[Witness]:
+    """Return the witnesses of the settings, each under a name of its own."""
+    witnesses = [make_witness(url, settings, now) for url in settings.witnesses]
+    names: dict[str, int] = {}
+    for witness in witnesses:
+        count = names[witness.name] = names.get(witness.name, 0) + 1
+        if count > 1:  # addresses that differ only in what names leave out
+            witness.name = f"{witness.name} ({count})"
+    return witnesses
 
 
 def make_witness(url: str, settings: Settings, now: Callable[[], datetime]) -> Witness:

@@ -8,6 +8,7 @@ from flask import Flask
 
 from simsvc.settings import load_settings
 from simsvc.store.event_stream import EventStreamStore
+from simsvc.values.events import EventKind
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.simsvc.cli.helpers import Run, command_app, runner
@@ -49,6 +50,23 @@ def test_what_does_not_fit_ends_with_an_error(audit: Run, tmp_path: Path) -> Non
     )
     assert "no known key of this log has signed" in audit("witnesses", exit_code=1)
     assert "no known key of this log has signed" in audit("verify", exit_code=1)
+
+
+def test_a_lie_is_forgiven(app: Flask, audit: Run, tmp_path: Path) -> None:
+    """Once somebody has found out what happened; its event stays."""
+    audit("witnesses")
+    note = json.loads((tmp_path / "seen").read_text())
+    lie = {**note, "note": note["note"].replace("\n1\n", "\n7\n")}
+    (tmp_path / "seen").write_text(json.dumps(lie) + "\n")
+    audit("verify", exit_code=1)
+    (tmp_path / "seen").write_text(json.dumps(note) + "\n")
+    audit("verify", exit_code=1)
+    name = f"file:{tmp_path / 'seen'}"
+    assert audit("forgive-witness", name) == f"{name} is trusted again.\n"
+    assert audit("verify").startswith("The log is intact")
+    assert "There is no witness file:/x" in audit("forgive-witness", "file:/x", exit_code=1)
+    services: Services = app.extensions["simsvc"]
+    assert services.log.last_at(EventKind.WITNESS)
 
 
 def test_events_are_sent_again(app: Flask, audit: Run) -> None:

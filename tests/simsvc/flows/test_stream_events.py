@@ -227,6 +227,21 @@ def test_one_process_sends_at_a_time(database_url: str, clock: Clock, hooks: Hoo
     assert seqs == sorted(set(seqs), key=int)
 
 
+def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path, clock: Clock, hooks: Hooks) -> None:
+    """Neither a pause nor another process's lease lasts a year because of it."""
+    url = sqlite_database(tmp_path / "simsvc.sqlite3")
+    services = services_of(url, clock, event_stream=hooks.url)
+    log_events(services, 1)
+    hooks.status = 500
+    assert sender(services).step() == "failed"
+    clock.now -= timedelta(days=365)
+    hooks.status = 204
+    assert sender(services).step() == "sent"
+    clock.now -= timedelta(days=365)
+    log_events(services, 1)
+    assert sender(services_of(url, clock, event_stream=hooks.url)).step() == "sent"
+
+
 def test_who_was_overtaken_moves_nothing(database_url: str, clock: Clock) -> None:
     """A process that was stopped for longer than its lease does not move the position back."""
     book = EventStreamStore(services_of(database_url, clock).database)

@@ -147,6 +147,16 @@ def test_a_witness_that_fails_is_asked_less_often(site: Site, tiny: WitnessServe
     assert 5 <= len(tiny.requests) <= 10
 
 
+def test_a_clock_that_is_set_back_delays_no_witness(site: Site, tiny: WitnessServer) -> None:
+    """A pause does not last a year because of it."""
+    tiny.status = 500
+    site.send(1)
+    tiny.status = None
+    site.now -= timedelta(days=365)
+    site.flow.send()
+    assert tiny.saw == [1]
+
+
 def test_a_long_absence_is_made_up_for_in_parts(site: Site, notes: NoteServer) -> None:
     """So that one witness does not hold up the others for long."""
     site.send(1)

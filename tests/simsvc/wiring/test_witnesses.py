@@ -284,3 +284,13 @@ def test_cosignatures_are_kept(attacked: Attacked, tiny: WitnessServer) -> None:
     services.database.close()
     assert len(kept) == 1
     assert kept[0].startswith(f"— {tiny.name} ")
+
+
+def test_witnesses_of_one_name_are_told_apart(attacked: Attacked, notes: NoteServer) -> None:
+    """Addresses that differ only in a secret: what each took is remembered by itself."""
+    services = attacked.services(notes.url, notes.url.replace("secret", "other"))
+    attacked.grow(services, LATER + 1)
+    statuses = [status for status in services.witness_desk.statuses() if status.is_set]
+    services.database.close()
+    plain = notes.url.partition("?")[0]
+    assert {one.name: one.memory.size for one in statuses} == {plain: LATER + 1, f"{plain} (2)": LATER + 1}

@@ -42,7 +42,6 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
             "batch_dir": folder / "batches",
             "model_root": folder / "models",
             "import_dir": folder / "imports",
-            "log_key_file": folder / "log-key.pem",
         }
     )
     build_index(settings, read_source("demo", settings.gallery_dir))

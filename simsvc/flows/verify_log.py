@@ -5,20 +5,37 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from simsvc.domain.audit.chain import chain_fault, content_fault, differing
+from simsvc.domain.audit.state import (
+    FACE_CHANGES,
+    PARTIAL_TABLES,
+    WHOLE_TABLES,
+    Facts,
+    LoggedState,
+    unlike_record,
+    unlike_results,
+)
 from simsvc.values.events import (
     MOST_PROBLEMS,
     Break,
     Checkpoint,
     Event,
     EventKind,
+    FaceSets,
     LoggedEvent,
     RecordKey,
     Verdict,
 )
 
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""By how much an event may be dated before the one before it.
+
+A clock that NTP corrects in steps goes back by its offset, and hosts with one database differ by theirs:
+well below 1 s each where NTP works (RFC 5905 slews offsets below 0.128 s, and steps larger ones). 5 s leaves
+room for a host that has just been started."""
 RECEIPTS = (EventKind.ERASURE, EventKind.RETENTION)
 """Kinds of events that list events with erased content."""
 
@@ -35,6 +52,21 @@ class Snapshot(Protocol):
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return the current log content of records."""
 
+    def face_sets(self) -> FaceSets | None:
+        """Return what the file of face changes holds, where it is verified."""
+
+    def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
+        """Yield every row of a table: its key, and its facts as of now."""
+
+    def named_rows(self, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Facts]]:
+        """Yield the rows with these keys."""
+
+    def batch_results(self, batch_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return what became of the photos of batches, by position."""
+
+    def photos_unlike_records(self) -> Iterator[tuple[str, int]]:
+        """Yield the photos of batches that differ from their records."""
+
     def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> Iterator[str]:
         """Yield the subjects of records without an event."""
 
@@ -43,11 +75,13 @@ def verify(
     snapshot: Snapshot, progress: Callable[[int, int], None], checkpoint: Checkpoint | None = None
 ) -> Verdict:
     """Verify the log, which must contain the checkpoint, reporting progress as (events done, total)."""
-    walk, total = _Walk(checkpoint), snapshot.count()
+    faces = snapshot.face_sets()  # first: later events say nothing of what the file holds now
+    walk, total = _Walk(checkpoint, faces), snapshot.count()
     for page in snapshot.pages():
         records = snapshot.records(key for key in map(_key, page) if key)
         for logged in page:
             walk.see(logged, records)
+        walk.see_results(snapshot)
         progress(walk.events, total)
     return walk.verdict(snapshot)
 
@@ -87,21 +121,38 @@ def _place(broken: Break) -> tuple[bool, int]:
 @dataclass(slots=True)
 class _Walk:
     checkpoint: Checkpoint | None
+    faces: FaceSets | None
     events: int = 0
     last: Event | None = None
     found: Problems = field(default_factory=Problems)
     bare: dict[int, str] = field(default_factory=dict)
     receipted: set[int] = field(default_factory=set)
     older: dict[str, int] = field(default_factory=dict)
+    state: LoggedState = field(default_factory=LoggedState)
+    ended: dict[str, tuple[Event, list[str]]] = field(default_factory=dict)
+    unlike: list[tuple[Event, list[str], list[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state.files_up_to = self.faces.up_to if self.faces else None
 
     def see(self, logged: LoggedEvent, records: dict[RecordKey, dict[str, Any]]) -> None:
         """Check the next event, which follows the one before as that is stored."""
         self.events += 1
         self._check_chain(logged.event)
+        self._check_time(logged.event)
         self.last = logged.event
         said = self._said(logged)
         if said is not None:
             self._look_up(logged, said, records)
+            self._hear(logged.event, said)
+
+    def see_results(self, snapshot: Snapshot) -> None:
+        """Compare the results of the batches that ended since the last call."""
+        held = snapshot.batch_results(self.ended) if self.ended else {}
+        for batch_id, (event, results) in self.ended.items():
+            if held.get(batch_id, results) != results:
+                self.unlike.append((event, results, held[batch_id]))
+        self.ended.clear()
 
     def verdict(self, snapshot: Snapshot) -> Verdict:
         """Return what was found, having looked for what is missing."""
@@ -109,6 +160,7 @@ class _Walk:
         self.found.note_all(_missing_content(seq, self.bare[seq]) for seq in sorted(missing))
         self._check_end()
         self.found.note_all(self._unlogged(snapshot))
+        self.found.note_all(self._differences(snapshot))
         problems, more = self.found.listed()
         return Verdict(self.events, len(self.bare), self.last, problems, more)
 
@@ -121,6 +173,39 @@ class _Walk:
             sentence = f"Event {event.seq} does not match the checkpoint: the log was rewritten."
             self.found.note(Break(event.seq, event.subject, "checkpoint", sentence))
 
+    def _check_time(self, event: Event) -> None:
+        if self.last is None or event.at >= self.last.at:
+            return
+        try:
+            back = self.last.time - event.time
+        except ValueError:  # no time: its hash does not fit
+            return
+        if back > CLOCK_TOLERANCE:
+            early = f"{back.total_seconds():.1f} s before the event before it"
+            sentence = f"Event {event.seq} is dated {event.at}, {early}."
+            self.found.note(Break(event.seq, event.subject, "time_order", sentence))
+
+    def _hear(self, event: Event, said: dict[str, Any]) -> None:
+        self.state.hear(event, said)
+        results = said.get("results")
+        if event.kind == EventKind.BATCH and isinstance(results, list):
+            self.ended[event.subject.partition(":")[2]] = event, results
+
+    def _differences(self, snapshot: Snapshot) -> Iterator[Break]:
+        for event, results, held in self.unlike:
+            blanked = self.state.blanked.get(event.subject.partition(":")[2], set())
+            yield from unlike_results(event, results, held, blanked)
+        for table in WHOLE_TABLES:
+            yield from self.state.differences(table, snapshot.rows(table), whole=True)
+        for table in PARTIAL_TABLES:
+            rows = snapshot.named_rows(table, self.state.keys(table))
+            yield from self.state.differences(table, rows, whole=False)
+        if self.faces is not None:
+            lines = ((str(number), {"sha256": sha256}) for number, sha256 in enumerate(self.faces.sha256s, 1))
+            yield from self.state.differences(FACE_CHANGES, lines, whole=True)
+        for batch_id, position in snapshot.photos_unlike_records():
+            yield unlike_record(batch_id, position)
+
     def _said(self, logged: LoggedEvent) -> dict[str, Any] | None:
         event = logged.event
         if logged.content is None:
@@ -130,8 +215,8 @@ class _Walk:
         if fault:
             self.found.note(Break(event.seq, event.subject, "content", fault))
             return None
-        said: dict[str, Any] = json.loads(logged.content)
-        return said
+        said = json.loads(logged.content)
+        return said if isinstance(said, dict) else {}
 
     def _look_up(
         self, logged: LoggedEvent, said: dict[str, Any], records: dict[RecordKey, dict[str, Any]]

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Select, String, and_, cast, exists, func, literal, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import LargeBinary
 
 from simsvc.domain.audit.content import decision_content, estimate_content
+from simsvc.domain.audit.state import Facts
+from simsvc.store.audit_state import (
+    TABLES,
+    UNREADABLE,
+    batch_results,
+    named_rows,
+    photos_unlike_records,
+)
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
-from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, LoggedEvent, RecordKey
+from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, FaceSets, LoggedEvent, RecordKey
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
-UNREADABLE = (ValueError, TypeError, OperationalError)
-"""What SQLite's owner can make reading fail with: text for a number or picture, damaged JSON or Unicode."""
 _TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
 
 
 class LogSnapshot:
     """Reads events in order, and the records that they are about."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, face_sets: Callable[[], FaceSets | None] = lambda: None) -> None:
         self._session = session
+        self.face_sets = face_sets
         self._sqlite = session.get_bind().dialect.name == "sqlite"
 
     def count(self) -> int:
@@ -129,6 +135,22 @@ class LogSnapshot:
             .having(func.count(DecisionRow.sequence) > events.scalar_subquery())
             .order_by(EstimateRow.sequence)
         )
+
+    def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
+        """Give every row of one of `domain.audit.state.WHOLE_TABLES`: its key, and its facts as of now."""
+        return TABLES[table].rows(self._session)
+
+    def named_rows(self, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Facts]]:
+        """Give those rows of one of `domain.audit.state.PARTIAL_TABLES` likewise."""
+        return named_rows(self._session, table, keys)
+
+    def batch_results(self, batch_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return what became of the photos of batches, by position; without a batch that does not exist."""
+        return batch_results(self._session, batch_ids)
+
+    def photos_unlike_records(self) -> Iterator[tuple[str, int]]:
+        """Give batch and position of each photo of a batch that says something else than its record."""
+        return photos_unlike_records(self._session)
 
     def _query(self) -> Select[Any]:
         """Select events; SQLite's text as bytes, which it may hold although they are no Unicode."""

@@ -94,8 +94,13 @@ def test_changes_of_accounts_are_logged_with_who_made_them(database: Database) -
     store.enable(user.id)
     store.set_password(user.id, "another-hash")
     own, subject = f"user:{user.id}", f"user:{user.id}"
-    assert logged(database) == [
-        ("account", "user:boss", subject, {"change": "added", "role": "admin"}),
+    found = logged(database)
+    digests = [str(said.pop("keys_sha256")) for *_, said in found]
+    assert [len(digest) for digest in digests] == [64] * 5
+    assert digests[3] == digests[2]  # opening an account changes nothing that opens it
+    assert len(set(digests)) == 4
+    assert found == [
+        ("account", "user:boss", subject, {"change": "added", "role": "admin", "team": "", "mail": "none"}),
         ("account", "user:boss", subject, {"change": "invited"}),
         ("account", own, subject, {"change": "link_used"}),
         ("account", "user:boss", subject, {"change": "enabled"}),
@@ -138,9 +143,20 @@ def test_switches_and_batches_are_logged(database: Database) -> None:
     batches.add("b" * 32, "photos.zip", [NewPhoto("a"), NewPhoto("b", refusal=refusal)], "u1", NOW)
     batches.give_up("b" * 32, 0, refusal)
     assert logged(database) == [
-        ("index_switch", "user:u1", "index:demo/b-2", {"previous": "demo/b-1"}),
+        (
+            "index_switch",
+            "user:u1",
+            "index:demo/b-2",
+            {"previous": "demo/b-1", "switch": 1, "manifest_sha256": None},
+        ),
         ("batch", "user:u1", f"batch:{'b' * 32}", {"photos": 2, "refused": 1}),
         ("batch", "program", f"batch:{'b' * 32}", {"position": 0, "given_up": "photo_too_many_bytes"}),
+        (
+            "batch",
+            "program",
+            f"batch:{'b' * 32}",
+            {"what": "ended", "results": ["failed:photo_too_many_bytes", "refused:photo_too_many_bytes"]},
+        ),
     ]
 
 

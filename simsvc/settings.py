@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simsvc.domain.accounts.contacts import MAIL
+from simsvc.domain.audit.signed_note import is_name
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
 from simsvc.errors import SettingsError
@@ -125,6 +126,12 @@ def _smtp_url(text: str) -> str:
 def _mail_from(text: str) -> str:
     if not MAIL.fullmatch(text):
         raise SettingsError("mail_from")
+    return text
+
+
+def _log_origin(text: str) -> str:
+    if not is_name(text):
+        raise SettingsError("log_origin", text=text)
     return text
 
 
@@ -239,6 +246,16 @@ class Settings(BaseSettings):
     )
     secret_key_file: Path = Field(
         default_factory=lambda: _home() / "var" / "secret-key", validation_alias="secret_key_file"
+    )
+    log_key_file: Folder | None = Field(
+        default=None,
+        description="file of the key that signs the audit log, created at the first start; what was signed "
+        "last is kept beside it",
+    )
+    log_origin: Annotated[str, AfterValidator(_log_origin)] = Field(
+        default="",
+        description="name under which the audit log is signed, such as `age.example/log`; once it is signed, "
+        "it keeps its name",
     )
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default="",
@@ -405,6 +422,11 @@ class Settings(BaseSettings):
         "faces needs consent or is not allowed, switch it off",
     )
     log: Literal["json", "text"] = Field(default="json", description="format of the log, `json` or `text`")
+
+    @property
+    def log_key_path(self) -> Path:
+        """File of the key that signs the log: beside that of the session key, unless set."""
+        return self.log_key_file or self.secret_key_file.with_name("log-key.pem")
 
     @model_validator(mode="after")
     def _has_photo_keys(self) -> Settings:

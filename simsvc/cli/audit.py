@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,8 +12,11 @@ from flask.cli import AppGroup
 from simsvc.cli.current import services
 from simsvc.cli.errors import sentences
 from simsvc.cli.progress import progress
-from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
+from simsvc.domain.audit.checkpoint import parse_checkpoint
 from simsvc.domain.audit.report_code import parse_report_code
+from simsvc.domain.audit.signed_note import parse_note, parse_vkey, verify_note
+from simsvc.domain.audit.tlog_checkpoint import parse_head
+from simsvc.domain.audit.tlog_proof import proof_text
 from simsvc.errors import (
     AuditError,
     CheckpointRefused,
@@ -19,21 +24,32 @@ from simsvc.errors import (
     StoreError,
     VerificationRefused,
 )
-from simsvc.flows.verify_log import verify
+from simsvc.flows.prove_log import prove_consistency, prove_inclusion
+from simsvc.flows.verify_log import verify, verify_new
 from simsvc.flows.verify_report import check_report
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
+from simsvc.values.log import KnownHead, TreeHead
 
 audit_group = AppGroup("audit", help="Verify the audit log.")
 
 
 @audit_group.command("verify")
-def verify_command() -> None:
+@click.option(
+    "--since-checkpoint",
+    is_flag=True,
+    help="Only verify what came after the last checkpoint, and that the log before it has its root hash.",
+)
+def verify_command(since_checkpoint: bool) -> None:
     """Verify the log and its records; if something is wrong, name all of it and exit with status 1.
 
-    The page Audit shows the result.
+    The page Audit shows the result, unless it is that of --since-checkpoint.
     """
     with sentences():
-        verdict = _walked(None)
+        if since_checkpoint:
+            verdict, size = _walked_since()
+            click.echo(_summary(_intact(verdict), size))
+            return
+        verdict = _walked()
         _record(verdict)
         click.echo(_summary(_intact(verdict)))
 
@@ -43,25 +59,103 @@ def verify_command() -> None:
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of printing."
 )
 def checkpoint_command(out: Path | None) -> None:
-    """Verify the log and write a checkpoint of it. Keep it where nobody who can write the log can write."""
+    """Verify the log and print a signed checkpoint of it (c2sp.org/tlog-checkpoint).
+
+    Keep it where nobody who can write the log can write.
+    """
     with sentences():
-        last = _verified(None).last
-        if last is None:
+        if _intact(_walked()).last is None:
             raise AuditError("empty")
-        _write(checkpoint_text(Checkpoint(last.seq, last.sha256, last.at)), out)
+        _write(services().log_keeper.checkpoint().note, out)
 
 
 @audit_group.command("prove")
 @click.argument("file", type=click.Path(path_type=Path))
 def prove_command(file: Path) -> None:
-    """Verify the log and prove that it is unchanged up to the checkpoint in FILE."""
+    """Verify the log and prove that it is unchanged up to the checkpoint in FILE.
+
+    FILE is a signed checkpoint, or one in JSON of an earlier version or of the page Audit.
+    """
     with sentences():
-        checkpoint = parse_checkpoint(_read(file))
-        verdict = _verified(checkpoint)
-        click.echo(
-            f"The log contains event {checkpoint.seq} of {checkpoint.at} and everything before it, unchanged."
-        )
+        written = _read(file)
+        if written.lstrip().startswith("{"):
+            checkpoint = parse_checkpoint(written)
+            verdict = _intact(_walked(checkpoint))
+            said = f"event {checkpoint.seq} of {checkpoint.at}"
+        else:
+            head = _signed_head(written)
+            verdict = _intact(_walked(head=KnownHead(str(file), head)))
+            said = f"event {head.size}"
+        click.echo(f"The log contains {said} and everything before it, unchanged.")
         click.echo(_summary(verdict))
+
+
+@audit_group.command("key")
+def key_command() -> None:
+    """Print the public key that verifies checkpoints (c2sp.org/signed-note)."""
+    with sentences():
+        click.echo(str(services().log_keeper.verifier_key()))
+
+
+@audit_group.command("rotate-key")
+@click.option("--lost", is_flag=True, help="The key is lost: the new one signs alone.")
+def rotate_key_command(lost: bool) -> None:
+    """Replace the key that signs the log, destroy the old one, and print the new public key.
+
+    The next checkpoint is signed by both.
+    """
+    with sentences():
+        keeper = services().log_keeper
+        checkpoint = keeper.rotate(lost=lost)
+        click.echo(str(keeper.verifier_key()))
+        click.echo(f"It signs from the checkpoint of {checkpoint.size} events on.", err=True)
+
+
+@audit_group.command("inclusion")
+@click.argument("seq", type=click.IntRange(1))
+@click.option("--size", type=click.IntRange(1), help="Size of a checkpoint instead of the newest one.")
+def inclusion_command(seq: int, size: int | None) -> None:
+    """Print the proof that event SEQ is in the log (c2sp.org/tlog-proof)."""
+    with sentences():
+        proof = prove_inclusion(services().log_tree, seq, size)
+        click.echo(proof_text(seq - 1, proof.hashes, proof.checkpoint.note), nl=False)
+
+
+@audit_group.command("consistency")
+@click.argument("old", type=click.IntRange(0))
+@click.argument("new", type=click.IntRange(1), required=False)
+def consistency_command(old: int, new: int | None) -> None:
+    """Print the proof, in base64, that the tree of OLD events is the beginning of that of NEW events.
+
+    NEW is the size of a checkpoint, the newest one if left out. The checkpoint follows after an empty line.
+    """
+    with sentences():
+        proof = prove_consistency(services().log_tree, old, new)
+        for hashed in proof.hashes:
+            click.echo(base64.b64encode(hashed).decode())
+        click.echo(f"\n{proof.checkpoint.note}", nl=False)
+
+
+@audit_group.command("acknowledge-restore")
+@click.argument("lost")
+def acknowledge_restore_command(lost: str) -> None:
+    """Acknowledge that a back-up was restored, so that the end of the log is gone, and sign it as it is.
+
+    LOST says in your words what is lost. It stays on record, with the checkpoint that no longer fits.
+    """
+    with sentences():
+        if not lost.strip():
+            raise AuditError("wordless")
+        checkpoint = services().log_keeper.acknowledge(lost.strip())
+        click.echo(f"The log is signed again, from the checkpoint of {checkpoint.size} events on.")
+
+
+@audit_group.command("rebuild-tree")
+def rebuild_tree_command() -> None:
+    """Make the table log_tiles anew from the events, if it was damaged; the signed root hashes must fit."""
+    with sentences():
+        checkpoint = services().log_keeper.rebuild()
+        click.echo(f"The tree of {checkpoint.size} events was made anew.")
 
 
 @audit_group.command("verify-report")
@@ -82,13 +176,25 @@ def verify_report_command(code: str) -> None:
         click.echo("Compare the report with the record. `flask audit verify` checks the whole log.")
 
 
-def _verified(checkpoint: Checkpoint | None) -> Verdict:
-    return _intact(_walked(checkpoint))
-
-
-def _walked(checkpoint: Checkpoint | None) -> Verdict:
+def _walked(checkpoint: Checkpoint | None = None, head: KnownHead | None = None) -> Verdict:
+    outside = services().log_keeper.outside()
+    outside = replace(outside, heads=(*outside.heads, *([head] if head else [])))
     with services().log.snapshot() as snapshot, progress("event", "log") as advance:
-        return verify(snapshot, advance, checkpoint)
+        return verify(snapshot, advance, checkpoint, outside)
+
+
+def _walked_since() -> tuple[Verdict, int]:
+    outside = services().log_keeper.outside()
+    with services().log.snapshot() as snapshot, progress("event", "log") as advance:
+        return verify_new(snapshot, advance, outside)
+
+
+def _signed_head(written: str) -> TreeHead:
+    """Return what a signed checkpoint says, if a key of this log signed it."""
+    note = parse_note(written)
+    keys = services().log_keeper.outside().keys or services().log_tree.log_keys()
+    verify_note(note, [parse_vkey(key.vkey) for key in keys])
+    return parse_head(note.text)
 
 
 def _record(verdict: Verdict) -> None:
@@ -112,7 +218,13 @@ def _intact(verdict: Verdict) -> Verdict:
     raise AuditError("broken_often", count=count)
 
 
-def _summary(verdict: Verdict) -> str:
+def _summary(verdict: Verdict, since: int = 0) -> str:
+    if since:
+        count = verdict.events - since
+        return (
+            f"The log is intact after the checkpoint of {since} events: {count} newer events, and their "
+            f"records. The events before have the root hash that was signed."
+        )
     erased = f" ({verdict.erased} erased)" if verdict.erased else ""
     end = verdict.last
     last = f" Last event: {end.seq} of {end.at}, {end.sha256}" if end else ""

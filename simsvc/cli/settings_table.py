@@ -7,6 +7,8 @@ from simsvc.settings import Settings, load_settings
 SPECIAL = {
     "database_url": "`sqlite:///.../var/simsvc.sqlite3`",
     "secret_key": "created once in `var/secret-key`",
+    "log_key_file": "`var/log-key.pem`",
+    "log_origin": "`simsvc/` and the first digits of the key's hash",
     "public_url": "address of the running server",
     "script_name": "none",
     "workers": "number of cores",

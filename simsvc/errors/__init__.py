@@ -129,6 +129,11 @@ SimsvcError
 ├── TableUnreadable            a CSV table cannot be read (table_unreadable)
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   ├── CheckpointRefused      checkpoint_refused
+│   ├── NoteRefused            note_refused
+│   ├── VerifierKeyRefused     verifier_key_refused
+│   ├── LogKeyRefused          log_key_refused
+│   ├── LogDiffers             log_differs
+│   ├── ProofRefused           proof_refused
 │   ├── CheckpointMissing      checkpoint_missing
 │   ├── VerificationRefused    verification_refused
 │   └── ReportCodeRefused      report_code_refused

@@ -18,6 +18,7 @@ class AuditError(SimsvcError):
         "broken_further": "The log is not intact: %(count)s problems. The first %(listed)s are named.",
         "empty": "The log is empty. Run `flask db upgrade` first.",
         "unwritable": "Cannot write %(file)s. Choose another file.",
+        "wordless": "Say in a few words what is lost, for example: all estimates of 4 May after 10:00.",
     }
 
 
@@ -30,6 +31,105 @@ class CheckpointRefused(AuditError):
         "no_checkpoint": N_(
             "The file is not a log checkpoint. Choose a file written by `flask audit checkpoint`."
         ),
+    }
+
+
+class NoteRefused(AuditError):
+    """The text is not a note signed by a known key."""
+
+    code = "note_refused"
+    templates: ClassVar = {
+        "malformed": "This is not a signed note (c2sp.org/signed-note).",
+        "signature": (
+            "The signature by the key %(key)s does not fit: the note was changed, or is not by this key."
+        ),
+        "ambiguous": "Two different keys are called %(key)s. Name only the one that you trust.",
+        "unsigned": "None of the known keys signed this note.",
+    }
+
+
+class VerifierKeyRefused(AuditError):
+    """The text is not a verifier key."""
+
+    code = "verifier_key_refused"
+    template = (
+        "This is not a verifier key of the form name+id+key (c2sp.org/signed-note). Copy it as `flask audit "
+        "key` prints it."
+    )
+
+
+class LogKeyRefused(AuditError):
+    """The log cannot be signed: there is no key that may."""
+
+    code = "log_key_refused"
+    templates: ClassVar = {
+        "missing": (
+            "The log is not signed: the key file %(file)s is missing. Put it back; if it is lost, run `flask "
+            "audit rotate-key --lost`."
+        ),
+        "unreadable": (
+            "The log is not signed: %(file)s cannot be read or written (%(problem)s). Make the service "
+            "account its owner, and the folder's."
+        ),
+        "damaged": (
+            "The log is not signed: %(file)s holds no Ed25519 key (PKCS#8, PEM). Put the right file back; if "
+            "it is lost, run `flask audit rotate-key --lost`."
+        ),
+        "wrong": (
+            "The log is not signed: the key in %(file)s is not the one that signed it so far (%(wanted)s). "
+            "Put the right file back; if it is lost, run `flask audit rotate-key --lost`."
+        ),
+        "origin": (
+            "The log is not signed: SIMSVC_LOG_ORIGIN is %(wanted)s, but this log is signed as %(origin)s. "
+            "Unset it, or set it to that."
+        ),
+        "state": (
+            "The log is not signed: %(file)s, which says what was signed last, is damaged. Restore it from a "
+            "copy; if there is none, delete it, and compare the log with its witnesses."
+        ),
+        "busy": "Another process is signing the log. Try again in a moment.",
+    }
+
+
+class LogDiffers(AuditError):
+    """The log is not what was signed, so nothing more is signed."""
+
+    code = "log_differs"
+    templates: ClassVar = {
+        "tail_cut": (
+            "The end of the log was cut off: it has %(found)s events, but a tree of %(size)s events was made."
+        ),
+        "rolled_back": (
+            "The log has no tree of %(size)s events with the root hash that %(source)s says: events were cut "
+            "off its end, or the database was rolled back, for example by a restore. After a restore of a "
+            "back-up, run `flask audit acknowledge-restore`."
+        ),
+        "rewritten": (
+            "The first %(size)s events have another root hash than %(source)s says: the log was rewritten."
+        ),
+        "changed": "Event %(seq)s is not the one that the tree was made with: it was changed or replaced.",
+        "missing": "Event %(seq)s is missing from the log.",
+        "unhashable": "Event %(seq)s holds what simsvc never stores, so that the tree cannot be made.",
+        "tiles": (
+            "The tree in the table log_tiles is damaged. Run `flask audit verify`, and, if nothing else is "
+            "wrong, `flask audit rebuild-tree`."
+        ),
+    }
+
+
+class ProofRefused(AuditError):
+    """The tree has no such proof."""
+
+    code = "proof_refused"
+    templates: ClassVar = {
+        "not_covered": N_(
+            "Event %(seq)s is not in the tree of %(size)s events. New events are covered by the next "
+            "checkpoint, within a minute."
+        ),
+        "no_checkpoint": N_("There is no checkpoint yet. The first one is made when the service starts."),
+        "no_tree": N_("There is no checkpoint of %(size)s events."),
+        "order": N_("The older tree must be the smaller one."),
+        "no_tile": N_("The tree has no such tile."),
     }
 
 
@@ -205,6 +305,10 @@ class SettingsError(SimsvcError):
         "short_key": (
             "SECRET_KEY has fewer than %(least)s characters, so sessions could be forged. Set a long random "
             "key, or unset it to have one created."
+        ),
+        "log_origin": (
+            "SIMSVC_LOG_ORIGIN is %(text)r, but the name of a log has no spaces and no plus sign. Correct it "
+            "and restart."
         ),
         "photo_keys": (
             "SIMSVC_PHOTO_KEYS has a value that is not a key. Create keys with `flask retention new-key` and "

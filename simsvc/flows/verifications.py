@@ -14,6 +14,7 @@ from simsvc.errors import StoreError, VerificationRefused
 from simsvc.flows.verify_log import Snapshot, verify
 from simsvc.ports import VerificationBook
 from simsvc.values.events import LogState, Verification
+from simsvc.values.log import NOTHING_OUTSIDE, Outside
 
 STALLED = timedelta(seconds=60)
 """A run that reported nothing for so long was stopped with its process. A page of 200 events takes some 0.1 s
@@ -37,12 +38,14 @@ class Verifier:
 
     Attributes:
         snapshot: returns the log and its records at one instant.
+        outside: returns what is known of the log from outside the database.
         background: runs work without waiting for it.
     """
 
     snapshot: Callable[[], AbstractContextManager[Snapshot]]
     book: VerificationBook
     now: Callable[[], datetime]
+    outside: Callable[[], Outside] = lambda: NOTHING_OUTSIDE
     background: Callable[[Callable[[], None]], None] = in_thread
 
     def start(self, actor: str) -> None:
@@ -78,8 +81,9 @@ class Verifier:
                 self.book.advance(number, done, total, now)
 
         try:
+            outside = self.outside()  # first: it is never newer than the log
             with self.snapshot() as snapshot:
-                found = LogState.of(verify(snapshot, report))
+                found = LogState.of(verify(snapshot, report, outside=outside))
             self.book.finish(number, actor, found, self.now())
         except Exception:
             _log.exception("verification %d of the log failed", number)

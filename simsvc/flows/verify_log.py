@@ -11,13 +11,16 @@ from typing import Any, Protocol
 from simsvc.domain.audit.chain import chain_fault, content_fault, differing
 from simsvc.domain.audit.state import (
     FACE_CHANGES,
+    KINDS_OF_FEW_ROWS,
     PARTIAL_TABLES,
+    TABLES_OF_FEW_ROWS,
     WHOLE_TABLES,
     Facts,
     LoggedState,
     unlike_record,
     unlike_results,
 )
+from simsvc.flows.verify_tree import TreeSnapshot, TreeWalk, last_signed
 from simsvc.values.events import (
     MOST_PROBLEMS,
     Break,
@@ -29,6 +32,7 @@ from simsvc.values.events import (
     RecordKey,
     Verdict,
 )
+from simsvc.values.log import NOTHING_OUTSIDE, Outside
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """By how much an event may be dated before the one before it.
@@ -40,20 +44,32 @@ RECEIPTS = (EventKind.ERASURE, EventKind.RETENTION)
 """Kinds of events that list events with erased content."""
 
 
-class Snapshot(Protocol):
-    """The log and its records at one instant."""
+class Snapshot(TreeSnapshot, Protocol):
+    """The log, its tree and its records at one instant."""
 
     def count(self) -> int:
         """Count the events."""
 
-    def pages(self) -> Iterator[list[LoggedEvent]]:
-        """Yield every stored event, oldest first."""
+    def pages(self, after: int | None = None) -> Iterator[list[LoggedEvent]]:
+        """Yield every stored event, or those after a number, oldest first."""
+
+    def at(self, seqs: Iterable[int]) -> dict[int, LoggedEvent]:
+        """Return the events with these numbers."""
+
+    def last(self) -> Event | None:
+        """Return the last event."""
+
+    def of_kinds(self, kinds: Iterable[EventKind], up_to: int) -> Iterator[list[LoggedEvent]]:
+        """Yield the events of these kinds up to a number, oldest first."""
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return the current log content of records."""
 
     def face_sets(self) -> FaceSets | None:
-        """Return what the file of face changes holds, where it is verified."""
+        """Return what the file of face changes holds, where it is verified; call it before anything else.
+
+        Events that are logged later say nothing of what the file held.
+        """
 
     def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
         """Yield every row of a table: its key, and its facts as of now."""
@@ -72,18 +88,66 @@ class Snapshot(Protocol):
 
 
 def verify(
-    snapshot: Snapshot, progress: Callable[[int, int], None], checkpoint: Checkpoint | None = None
+    snapshot: Snapshot,
+    progress: Callable[[int, int], None],
+    checkpoint: Checkpoint | None = None,
+    outside: Outside = NOTHING_OUTSIDE,
 ) -> Verdict:
-    """Verify the log, which must contain the checkpoint, reporting progress as (events done, total)."""
-    faces = snapshot.face_sets()  # first: later events say nothing of what the file holds now
-    walk, total = _Walk(checkpoint, faces), snapshot.count()
+    """Verify the log, which must contain the checkpoint, reporting progress as (events done, total).
+
+    The tree is made anew and compared with the stored one, with every signed checkpoint, and with what is
+    known from outside the database.
+    """
+    return _verified(snapshot, progress, checkpoint, outside, snapshot.face_sets())
+
+
+def _verified(
+    snapshot: Snapshot,
+    progress: Callable[[int, int], None],
+    checkpoint: Checkpoint | None,
+    outside: Outside,
+    faces: FaceSets | None,
+) -> Verdict:
+    walk, tree, total = _Walk(checkpoint, faces), TreeWalk(snapshot, outside), snapshot.count()
     for page in snapshot.pages():
         records = snapshot.records(key for key in map(_key, page) if key)
         for logged in page:
             walk.see(logged, records)
+            tree.see(logged.event)
         walk.see_results(snapshot)
         progress(walk.events, total)
+    walk.found.note_all(tree.problems())
     return walk.verdict(snapshot)
+
+
+def verify_new(
+    snapshot: Snapshot, progress: Callable[[int, int], None], outside: Outside = NOTHING_OUTSIDE
+) -> tuple[Verdict, int]:
+    """Verify what came after the last checkpoint, and that the log before has the root hash that it says.
+
+    Return the verdict and the size of that checkpoint; without one that is signed, verify all. Accounts,
+    tokens, index builds, switches and changes of faces are compared with the log in full. Other earlier
+    events, contents and records are not read: only `verify` finds changes there that leave the tree alone.
+    """
+    faces = snapshot.face_sets()
+    size = last_signed(snapshot, outside)
+    found = snapshot.at([size]).get(size)
+    if found is None:
+        return _verified(snapshot, progress, None, outside, faces), 0
+    end = snapshot.last()
+    walk, tree = _Walk(None, faces, events=size, last=found.event), TreeWalk(snapshot, outside, size)
+    tree.check_last(found.event)
+    for page in snapshot.of_kinds(KINDS_OF_FEW_ROWS, size):
+        walk.hear_earlier(page)
+    for page in snapshot.pages(size):
+        records = snapshot.records(key for key in map(_key, page) if key)
+        for logged in page:
+            walk.see(logged, records)
+            tree.see(logged.event)
+        walk.see_results(snapshot)
+        progress(walk.events - size, (end.seq if end else size) - size)
+    walk.found.note_all(tree.problems())
+    return walk.verdict(snapshot, whole=False), size
 
 
 @dataclass(slots=True)
@@ -154,13 +218,20 @@ class _Walk:
                 self.unlike.append((event, results, held[batch_id]))
         self.ended.clear()
 
-    def verdict(self, snapshot: Snapshot) -> Verdict:
-        """Return what was found, having looked for what is missing."""
+    def hear_earlier(self, page: Iterable[LoggedEvent]) -> None:
+        """Take in what events before the first one that is seen say of rows."""
+        for logged in page:
+            if logged.content is not None and not content_fault(logged.event, logged.salt, logged.content):
+                self.state.hear(logged.event, _content(logged.content))
+
+    def verdict(self, snapshot: Snapshot, *, whole: bool = True) -> Verdict:
+        """Return what was found, having looked for what is missing, in all tables or in those of few rows."""
         missing = self.bare.keys() - self.receipted
         self.found.note_all(_missing_content(seq, self.bare[seq]) for seq in sorted(missing))
         self._check_end()
-        self.found.note_all(self._unlogged(snapshot))
-        self.found.note_all(self._differences(snapshot))
+        if whole:
+            self.found.note_all(self._unlogged(snapshot))
+        self.found.note_all(self._differences(snapshot, whole=whole))
         problems, more = self.found.listed()
         return Verdict(self.events, len(self.bare), self.last, problems, more)
 
@@ -191,11 +262,11 @@ class _Walk:
         if event.kind == EventKind.BATCH and isinstance(results, list):
             self.ended[event.subject.partition(":")[2]] = event, results
 
-    def _differences(self, snapshot: Snapshot) -> Iterator[Break]:
+    def _differences(self, snapshot: Snapshot, *, whole: bool) -> Iterator[Break]:
         for event, results, held in self.unlike:
             blanked = self.state.blanked.get(event.subject.partition(":")[2], set())
             yield from unlike_results(event, results, held, blanked)
-        for table in WHOLE_TABLES:
+        for table in WHOLE_TABLES if whole else TABLES_OF_FEW_ROWS:
             yield from self.state.differences(table, snapshot.rows(table), whole=True)
         for table in PARTIAL_TABLES:
             rows = snapshot.named_rows(table, self.state.keys(table))
@@ -203,8 +274,9 @@ class _Walk:
         if self.faces is not None:
             lines = ((str(number), {"sha256": sha256}) for number, sha256 in enumerate(self.faces.sha256s, 1))
             yield from self.state.differences(FACE_CHANGES, lines, whole=True)
-        for batch_id, position in snapshot.photos_unlike_records():
-            yield unlike_record(batch_id, position)
+        if whole:
+            for batch_id, position in snapshot.photos_unlike_records():
+                yield unlike_record(batch_id, position)
 
     def _said(self, logged: LoggedEvent) -> dict[str, Any] | None:
         event = logged.event
@@ -215,8 +287,7 @@ class _Walk:
         if fault:
             self.found.note(Break(event.seq, event.subject, "content", fault))
             return None
-        said = json.loads(logged.content)
-        return said if isinstance(said, dict) else {}
+        return _content(logged.content)
 
     def _look_up(
         self, logged: LoggedEvent, said: dict[str, Any], records: dict[RecordKey, dict[str, Any]]
@@ -245,6 +316,11 @@ class _Walk:
         for subject in snapshot.unlogged(self.older.get("estimates", 0), self.older.get("decisions", 0)):
             sentence = f"The record {subject}, or a decision on it, has no event: it was not made by simsvc."
             yield Break(None, subject, "not_logged", sentence)
+
+
+def _content(text: str) -> dict[str, Any]:
+    said = json.loads(text)
+    return said if isinstance(said, dict) else {}
 
 
 def _key(logged: LoggedEvent) -> RecordKey | None:

@@ -23,8 +23,10 @@ from simsvc.store.audit_state import (
 )
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
+from simsvc.store.log_tiles import checkpoints_of, keys_of, newest_stored, tiles_of, tree_size
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
 from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, FaceSets, LoggedEvent, RecordKey
+from simsvc.values.log import LogKey, StoredCheckpoint
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
@@ -43,9 +45,8 @@ class LogSnapshot:
         """Count the events."""
         return self._session.scalar(select(func.count(EventRow.seq))) or 0
 
-    def pages(self) -> Iterator[list[LoggedEvent]]:
-        """Give every event, oldest first, as it is stored, whatever is stored."""
-        after: int | None = None
+    def pages(self, after: int | None = None) -> Iterator[list[LoggedEvent]]:
+        """Give every event, or those after a number, oldest first, as it is stored, whatever is stored."""
         while page := self.after(after):
             yield page
             after = page[-1].event.seq
@@ -59,6 +60,14 @@ class LogSnapshot:
             query = query.where(EventRow.seq > seq)
         rows = self._session.execute(query.order_by(EventRow.seq).limit(count))
         return [_logged(*row) for row in rows]
+
+    def of_kinds(self, kinds: Iterable[EventKind], up_to: int) -> Iterator[list[LoggedEvent]]:
+        """Give the events of these kinds up to a number, oldest first."""
+        which = EventRow.kind.in_([str(kind) for kind in kinds]) & (EventRow.seq <= up_to)
+        query, after = self._query().where(which).order_by(EventRow.seq).limit(PAGE_EVENTS), -1
+        while page := [_logged(*row) for row in self._session.execute(query.where(EventRow.seq > after))]:
+            yield page
+            after = page[-1].event.seq
 
     def newest(self, wanted: EventFilter, count: int, skipped: int = 0) -> list[LoggedEvent]:
         """Return up to `count` wanted events, newest first, after `skipped` others."""
@@ -74,6 +83,26 @@ class LogSnapshot:
         """Return the last event."""
         newest = select(func.max(EventRow.seq)).scalar_subquery()
         return next((logged.event for logged in self.matching(EventRow.seq == newest)), None)
+
+    def tree_size(self) -> int:
+        """Return how many events the tree holds."""
+        return tree_size(self._session.connection())
+
+    def tile(self, level: int, number: int) -> bytes:
+        """Return the hashes of a tile of the tree; none if it is missing."""
+        return tiles_of(self._session.connection())(level, number)
+
+    def newest_checkpoint(self) -> StoredCheckpoint | None:
+        """Return the checkpoint of the largest size, as it is stored."""
+        return newest_stored(self._session)
+
+    def checkpoints(self, from_size: int = 0) -> Iterator[StoredCheckpoint]:
+        """Yield the checkpoints from a size on, smallest first, as they are stored."""
+        return checkpoints_of(self._session, from_size)
+
+    def log_keys(self) -> tuple[LogKey, ...]:
+        """Return the public keys that the database names, oldest first."""
+        return keys_of(self._session)
 
     def matching(self, which: ColumnElement[bool]) -> list[LoggedEvent]:
         """Return the events that meet a condition, oldest first."""

@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     BACKUP = "backup"
     SESSION = "session"
     BUILD = "build"
+    KEY = "key"
 
 
 COMMAND = "command"

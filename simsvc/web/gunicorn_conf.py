@@ -188,3 +188,12 @@ def post_worker_init(worker: Any) -> None:
         services.warm_up()
     except SimsvcError as error:
         worker.log.warning("%s Until then, the service answers 503.", error.sentence)
+    services.log_thread.start()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Sign the log once more before a worker ends."""
+    del server
+    app: Any = getattr(worker, "wsgi", None)
+    if hasattr(app, "extensions"):  # else it never started
+        app.extensions["simsvc"].log_thread.stop()

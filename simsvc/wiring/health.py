@@ -32,6 +32,7 @@ def readiness(services: Services) -> tuple[Finding, ...]:
         ("index", lambda: _open_index(services)),
         ("database", lambda: _reachable(services)),
         ("disk", lambda: _room(services.settings, services.settings.max_upload_bytes)),
+        ("log", lambda: _signing(services)),
     )
     return look_over(parts)
 
@@ -126,9 +127,23 @@ def _secret_key(services: Services) -> str:
     return "Present, and private to the service account."
 
 
+def _signing(services: Services) -> str:
+    """Return how signing the log goes; a problem there is a warning: estimates go on."""
+    status = services.log_keeper.status(services.log_thread.problem)
+    said = f"{status.problem} " if status.problem else ""
+    if status.checkpoint is None:
+        return f"{said}There is no checkpoint yet; {status.unsigned} events are not signed."
+    age_s = max(0.0, (services.now() - status.checkpoint.at).total_seconds())
+    return (
+        f"{said}The last checkpoint, of {status.checkpoint.size} events, is {age_s:.0f} s old; "
+        f"{status.unsigned} newer events are not signed yet."
+    )
+
+
 def _log(services: Services, progress: Progress) -> str:
+    outside = services.log_keeper.outside()
     with services.log.snapshot() as snapshot:
-        verdict = verify(snapshot, progress)
+        verdict = verify(snapshot, progress, outside=outside)
     if verdict.broken:
         raise AuditError("broken", problem=verdict.broken.sentence)
     return f"The log is intact: {verdict.events} events."

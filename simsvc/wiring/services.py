@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from simsvc.adapters.crypto.argon2_hasher import Argon2Hasher
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher
+from simsvc.adapters.crypto.log_key import LogKeyFile
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.crypto.totp import PyotpCodes
 from simsvc.adapters.index.annoy_index import AnnoyIndex
@@ -33,6 +35,7 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
 from simsvc.adapters.ops.batch_queue import BatchQueue
+from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.import_spool import ImportSpool
@@ -51,6 +54,7 @@ from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
 from simsvc.flows.identity import Identities
 from simsvc.flows.import_faces import Imports
+from simsvc.flows.keep_log import LogKeeper
 from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.referrals import Referrals
@@ -74,6 +78,7 @@ from simsvc.store.faces import FaceStore
 from simsvc.store.history import HistoryStore
 from simsvc.store.identities import IdentityStore
 from simsvc.store.inventory import InventoryStore
+from simsvc.store.log_tiles import LogTree
 from simsvc.store.notifications import NotificationStore, Outbox
 from simsvc.store.origins import OriginStore
 from simsvc.store.overview import OverviewStore
@@ -93,6 +98,7 @@ from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
+from simsvc.wiring.log_keeper import LogKeeperThread
 
 _log = logging.getLogger(__name__)
 OPEN_GALLERIES = 8
@@ -147,7 +153,10 @@ class Services:
         self.keeping = KeepingStore(self.database)
         self.model_switches = ModelSwitchStore(self.database)
         self.verifications = VerificationStore(self.database)
-        self.verifier = Verifier(self.log.snapshot, self.verifications, now)
+        self.log_tree = LogTree(self.database)
+        self.log_keeper = self._log_keeper(settings.log_key_path)
+        self.log_thread = LogKeeperThread(self.log_keeper)
+        self.verifier = Verifier(self.log.snapshot, self.verifications, now, self.log_keeper.outside)
         self.decoder = PhotoDecoder()
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
@@ -155,6 +164,10 @@ class Services:
         self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
         client = (settings.oidc_client_id, settings.oidc_client_secret)
         self._provider = OidcProvider(settings.oidc_issuer, *client, now) if settings.oidc_issuer else None
+
+    def _log_keeper(self, key: Path) -> LogKeeper:
+        state, origin = LogStateFile(key.parent), self.settings.log_origin
+        return LogKeeper(self.log_tree, LogKeyFile(key), state, self.log, self.now, origin)
 
     def _open_records(self, database: Database) -> None:
         """Open the stores of everything whose readers may be limited; see `store.case_access`."""
@@ -296,7 +309,10 @@ class Services:
             return waiting()
 
         self.queue().work(
-            lambda batch_id: self.batches.judge_next(batch_id, self.pipeline), take_up, every_minute
+            lambda batch_id: self.batches.judge_next(batch_id, self.pipeline),
+            take_up,
+            every_minute,
+            (self.log_thread.start, self.log_thread.stop),
         )
 
     def sweep_imports(self) -> None:
@@ -490,7 +506,8 @@ def private_places(settings: Settings) -> PrivatePlaces:
     folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
-    return PrivatePlaces(folders, (*homes, settings.secret_key_file, *database))
+    keys = (settings.secret_key_file, settings.log_key_path, LogStateFile(settings.log_key_path.parent).path)
+    return PrivatePlaces(folders, (*homes, *keys, *database))
 
 
 def helpers_of_command() -> int:

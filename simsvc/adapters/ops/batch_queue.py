@@ -59,11 +59,12 @@ class BatchQueue:
         judge: Callable[[str], bool],
         unfinished: Callable[[], Iterable[str]],
         every_minute: Callable[[], object],
+        around: tuple[Callable[[], object], Callable[[], object]] = (lambda: None, lambda: None),
     ) -> None:
         """Work until stopped. One process handles photos and is replaced if it dies.
 
         `judge` processes the next photo of a batch and returns whether to continue at once. `every_minute` is
-        called between photos.
+        called between photos, and `around` when this process, which is forked, starts and stops.
         """
         self._judge = judge
 
@@ -79,6 +80,14 @@ class BatchQueue:
         def do_more() -> None:
             every_minute()
 
+        def begin() -> None:
+            around[0]()
+
+        def end() -> None:
+            around[1]()
+
+        self._huey.on_startup(name="begin")(begin)
+        self._huey.on_shutdown(name="end")(end)
         self._huey.on_startup(name="take up")(take_up)
         self._huey.periodic_task(crontab(minute="*"), name="look after")(look_after)
         self._huey.periodic_task(crontab(minute="*"), name="every minute")(do_more)

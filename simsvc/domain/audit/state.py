@@ -26,6 +26,12 @@ PARTIAL_TABLES = ("faces", "erased_estimates")
 """Tables of which the log names some rows."""
 STATE_TABLES = ("users", "tokens", "builds", "index_switches", "model_switches", "batches")
 """Tables in the event `STATE`; the others have had their events from the beginning."""
+TABLES_OF_FEW_ROWS = ("users", "tokens", "builds", "index_switches", "model_switches")
+KINDS_OF_FEW_ROWS = (
+    *(EventKind.ACCOUNT, EventKind.TOKEN, EventKind.BUILD, EventKind.INDEX_SWITCH, EventKind.MODEL_SWITCH),
+    *(EventKind.FACE, EventKind.ERASURE, EventKind.SETTINGS),
+)
+"""Kinds of all events about `TABLES_OF_FEW_ROWS`, `PARTIAL_TABLES` and `FACE_CHANGES`: few in any log."""
 Facts = Mapping[str, Any]
 Said = Mapping[str, Any]
 Key = tuple[str, str]

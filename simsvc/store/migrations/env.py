@@ -6,6 +6,7 @@ from alembic import context
 
 from simsvc.store import (
     embeddings,
+    log_tiles,
     notifications,
     referral_rows,
     request_keys,
@@ -19,7 +20,7 @@ from simsvc.store.tables import Table
 
 TABLES = (
     *(tokens, request_keys, saved_views, sent_forms, embeddings, sessions, second_factors),
-    *(referral_rows, notifications),
+    *(referral_rows, notifications, log_tiles),
 )
 """Modules whose tables the metadata would not know without their import."""
 

@@ -112,8 +112,9 @@ def verification(query: dict[str, Any]) -> ResponseReturnValue:
     if len(query) == 1:
         raise InputRefused("checkpoint", fields=dict.fromkeys({"seq", "sha256"} - set(query), "Missing."))
     checkpoint = Checkpoint(query["seq"], query["sha256"], "") if query else None
+    outside = services().log_keeper.outside()
     with services().log.snapshot() as snapshot:
-        return jsonify(_verdict(verify(snapshot, lambda _done, _total: None, checkpoint)))
+        return jsonify(_verdict(verify(snapshot, lambda _done, _total: None, checkpoint, outside)))
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

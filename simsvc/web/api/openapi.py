@@ -19,6 +19,7 @@ from simsvc.web.api import (
     faces,
     fairness,
     indexes,
+    log,
     models,
     monitoring,
     referrals,
@@ -33,7 +34,7 @@ from simsvc.web.rendering.event_lines import CSV
 from simsvc.web.security.scopes import SCOPES_OF
 
 VERSION = "1.0.0"
-_READ = (estimates, decisions, referrals, cases, models, indexes, fairness, monitoring, exports, audit)
+_READ = (estimates, decisions, referrals, cases, models, indexes, fairness, monitoring, exports, audit, log)
 RESOURCES = tuple(part.resource for part in (*_READ, replays, faces, erasures))
 ABOUT = """Send your token as `Authorization: Bearer simsvc_...`. Errors are problem documents (RFC 9457) with
 a stable `code`. An `X-Request-ID` of up to 64 letters, digits and `. _ ~ -` is logged and returned; without
@@ -71,7 +72,10 @@ LINKS = {
 """Operations that take a value from the response of another."""
 ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 """An argument in Flask's rules, with or without a converter."""
-NAMED_IN_BODY = frozenset({"api_erasures.case"})
+NOT_FOUND_BY_PATH = frozenset(
+    {"api_erasures.case", "api_log.checkpoint", "api_log.inclusion", "api_log.consistency"}
+)
+"""Operations whose body or query names what may not exist."""
 
 resource = Resource("document", __name__, "This document.")
 
@@ -142,7 +146,7 @@ def _complete(operation: dict[str, Any], method: str, path: str, endpoint: str) 
     is_repeatable = any(parameter.get("name") == HEADER for parameter in operation.get("parameters", []))
     problems |= {"410": "The result for this idempotency key was erased."} if is_repeatable else {}
     problems |= {"409": "The photo was refused."} if endpoint == "api_estimates.crop" else {}
-    problems |= OF_PATH if "{" in path or endpoint in NAMED_IN_BODY else {}
+    problems |= OF_PATH if "{" in path or endpoint in NOT_FOUND_BY_PATH else {}
     problems |= OF_FIELDS if method == "post" or operation.get("parameters") else {}
     failed = {status: _problem(words) for status, words in sorted(problems.items())}
     operation["responses"] = {**kept, **failed}

@@ -31,7 +31,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.ModelChanged, errors.KeyTaken, errors.NothingJudged, errors.NameTaken), 409),
     **dict.fromkeys((errors.LastAdmin, errors.DecisionSuperseded, errors.PhotoNotKept), 409),
     **dict.fromkeys((errors.RetireRefused, errors.SamplesMissing, errors.VerificationRefused), 409),
-    errors.CheckpointMissing: 404,
+    **dict.fromkeys((errors.CheckpointMissing, errors.ProofRefused), 404),
     errors.ReferralNotFound: 404,
     **dict.fromkeys((errors.ReferralExists, errors.ReferralChanged), 409),
     errors.ReferralError: 422,
@@ -55,7 +55,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.ResultsRefused, errors.SimsvcError), 500),
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
-    errors.DiskUnfit: 503,
+    **dict.fromkeys((errors.DiskUnfit, errors.LogDiffers, errors.LogKeyRefused), 503),
     errors.OidcUnreachable: 503,
 }
 """The nearest class in an error's ancestry decides."""

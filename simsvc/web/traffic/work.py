@@ -29,7 +29,8 @@ ENDPOINTS: dict[Work, str] = {
         account.end_others account.end_session account.show api_audit.events api_decisions.create
         api_decisions.list_all api_document.show api_erasures.estimate api_erasures.face api_estimates.crop
         api_estimates.list_all api_estimates.neighbours api_estimates.show api_faces.relabel
-        api_faces.remove api_indexes.list_all api_indexes.show api_models.list_all api_models.show
+        api_faces.remove api_indexes.list_all api_indexes.show api_log.checkpoint
+        api_log.consistency api_log.inclusion api_log.keys api_log.tile api_models.list_all api_models.show
         api_reference.objects api_reference.show api_referrals.answer api_referrals.comment
         api_referrals.create api_referrals.give_back api_referrals.list_all api_referrals.show
         audit.checkpoint audit.show batches.decide batches.list_all batches.show batches.template

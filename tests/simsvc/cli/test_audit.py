@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from simsvc.domain.audit.checkpoint import checkpoint_text
+from simsvc.domain.audit.merkle import consistency_holds
 from simsvc.domain.audit.report_code import report_code
+from simsvc.domain.audit.signed_note import parse_note, parse_vkey, verify_note
+from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.settings import load_settings
-from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.values.events import COMMAND, Checkpoint, EventFilter, EventKind, NewEvent
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.simsvc.cli.helpers import Run, command_app, runner
@@ -82,14 +87,37 @@ def test_all_problems_are_printed(app: Flask, audit: Run) -> None:
     assert output.count("\n") == 101
 
 
-def test_a_checkpoint_is_proved_after_the_log_went_on(app: Flask, audit: Run, tmp_path: Path) -> None:
+def test_a_signed_checkpoint_is_proved_after_the_log_went_on(app: Flask, audit: Run, tmp_path: Path) -> None:
     """What was written down is found again; after a change of what came before, it is not."""
-    file = tmp_path / "checkpoint.json"
-    audit("checkpoint", "--out", str(file))
-    kept = json.loads(file.read_text())
-    assert json.loads(audit("checkpoint")) == kept
+    file = tmp_path / "checkpoint.txt"
+    assert "Keep a copy" in audit("checkpoint", "--out", str(file))
+    note = parse_note(file.read_text())
+    key = parse_vkey(audit("key"))
+    assert verify_note(note, [key]) == (key,)
+    assert parse_head(note.text).size == 4
+    assert audit("checkpoint") == file.read_text()
     app.extensions["simsvc"].log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {}))
-    assert "contains event 4" in audit("prove", str(file))
+    assert "contains event 4 and everything before it" in audit("prove", str(file))
+    file.write_text(file.read_text().replace("\n4\n", "\n3\n"))
+    assert "does not fit" in audit("prove", str(file), exit_code=1)
+    audit("checkpoint", "--out", str(file))
+    forge(app)
+    assert "Event 2" in audit("prove", str(file), exit_code=1)
+
+
+def json_checkpoint(app: Flask, **change: object) -> str:
+    with app.extensions["simsvc"].log.snapshot() as snapshot:
+        last = snapshot.last()
+    text = checkpoint_text(Checkpoint(last.seq, last.sha256, last.at))
+    return json.dumps(json.loads(text) | change)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_proved(app: Flask, audit: Run, tmp_path: Path) -> None:
+    """In JSON, as the page Audit still offers it."""
+    file = tmp_path / "checkpoint.json"
+    file.write_text(json_checkpoint(app))
+    app.extensions["simsvc"].log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {}))
+    assert "contains event 4 of 20" in audit("prove", str(file))
     forge(app)
     assert "Event 2" in audit("prove", str(file), exit_code=1)
 
@@ -98,12 +126,86 @@ def test_a_checkpoint_is_proved_after_the_log_went_on(app: Flask, audit: Run, tm
     ("change", "words"), [({"sha256": "0" * 64}, "the log was rewritten"), ({"seq": 9}, "ends with event 4")]
 )
 def test_a_log_that_lacks_its_checkpoint_fails(
-    audit: Run, tmp_path: Path, change: dict[str, object], words: str
+    app: Flask, audit: Run, tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
     """A log that was made anew, or cut off, is told from the one that was written down."""
     file = tmp_path / "checkpoint.json"
-    file.write_text(json.dumps(json.loads(audit("checkpoint")) | change))
+    file.write_text(json_checkpoint(app, **change))
     assert words in audit("prove", str(file), exit_code=1)
+
+
+def test_a_log_that_lacks_its_signed_checkpoint_fails(app: Flask, audit: Run, tmp_path: Path) -> None:
+    """The end was cut off, with all that the database holds of it, and nothing is remembered outside."""
+    file = tmp_path / "checkpoint.txt"
+    audit("checkpoint", "--out", str(file))
+    with app.extensions["simsvc"].database.transaction() as session:
+        for name in ("events_never_go", "event_contents_stay", "log_checkpoints_never_go"):
+            session.execute(text(f"DROP TRIGGER {name}"))
+        for statement in (
+            "DELETE FROM event_contents WHERE seq > 2",
+            "DELETE FROM events WHERE seq > 2",
+            "DELETE FROM log_checkpoints",
+            "DELETE FROM log_tiles",
+        ):
+            session.execute(text(statement))
+    assert "rolled back" in audit("verify", exit_code=1)
+    (tmp_path / "log-state.json").unlink()
+    assert "The log is intact" in audit("verify")
+    assert f"{file} says: the log was rewritten" in audit("prove", str(file), exit_code=1)
+
+
+def test_what_is_new_is_verified_alone(app: Flask, audit: Run) -> None:
+    """From the last checkpoint on, and without a record for the page."""
+    audit("checkpoint")
+    app.extensions["simsvc"].log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {}))
+    said = audit("verify", "--since-checkpoint")
+    assert "intact after the checkpoint of 4 events: 1 newer events" in said
+    assert app.extensions["simsvc"].verifications.latest() is None
+    with app.extensions["simsvc"].database.transaction() as session:
+        session.execute(text("DROP TRIGGER events_never_change"))
+        session.execute(text("UPDATE events SET actor = 'user:x' WHERE seq = 5"))
+    assert "Event 5" in audit("verify", "--since-checkpoint", exit_code=1)
+
+
+def test_proofs_are_printed_in_the_open_formats(app: Flask, audit: Run) -> None:
+    """An inclusion proof as c2sp.org/tlog-proof; a consistency proof as hashes before the checkpoint."""
+    assert "no checkpoint yet" in audit("inclusion", "2", exit_code=1)
+    note = audit("checkpoint")
+    lines = audit("inclusion", "2").split("\n")
+    assert lines[:2] == ["c2sp.org/tlog-proof@v1", "index 1"]
+    assert [len(line) for line in lines[2:5]] == [44, 44, 0]
+    assert "\n".join(lines[5:]) == note
+    app.extensions["simsvc"].log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {}))
+    later = audit("checkpoint")
+    hashes, _, after = audit("consistency", "4").partition("\n\n")
+    assert after == later
+    head, old = parse_head(parse_note(later).text), parse_head(parse_note(note).text)
+    assert consistency_holds(4, 5, [b64decode(line) for line in hashes.split()], old.root, head.root)
+    assert audit("consistency", "4", "4") == f"\n{note}"
+    assert "no checkpoint of 3" in audit("inclusion", "2", "--size", "3", exit_code=1)
+
+
+def test_the_key_is_rotated_by_a_command(audit: Run, tmp_path: Path) -> None:
+    """The new one is printed; a lost one is replaced when that is said."""
+    first = audit("key").strip()
+    second = audit("rotate-key").splitlines()[0]
+    assert audit("key").strip() == second != first
+    (tmp_path / "log-key.pem").unlink()
+    assert "rotate-key --lost" in audit("key", exit_code=1)
+    third = audit("rotate-key", "--lost").splitlines()[0]
+    assert audit("key").strip() == third != second
+    assert "The log is intact" in audit("verify")
+
+
+def test_a_restore_is_acknowledged_by_a_command(app: Flask, audit: Run) -> None:
+    """In words, which stay on record."""
+    audit("checkpoint")
+    assert "Say in a few words" in audit("acknowledge-restore", " ", exit_code=1)
+    assert "signed again" in audit("acknowledge-restore", "All of today.")
+    with app.extensions["simsvc"].log.snapshot() as snapshot:
+        last = snapshot.newest(EventFilter(kind="restore"), 1)[0]
+    assert "All of today." in str(last.content)
+    assert "was made anew" in audit("rebuild-tree")
 
 
 def test_files_that_cannot_be_used_get_a_sentence(audit: Run, tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select, text
 
+from simsvc.adapters.crypto.log_key import LogKeyFile
 from simsvc.adapters.index.face_journal import FILE, FaceJournal
+from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.domain.gallery.face_changes import ChangeSet, set_sha256, to_line
 from simsvc.errors import PhotoLost, PhotoTooManyBytes
+from simsvc.flows.keep_log import LogKeeper
 from simsvc.flows.log_start import log_start
-from simsvc.flows.verify_log import verify
+from simsvc.flows.verify_log import verify, verify_new
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
@@ -28,6 +31,7 @@ from simsvc.store.erasure import ErasureStore
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.faces import FaceStore
 from simsvc.store.identities import IdentityStore
+from simsvc.store.log_tiles import LogTree
 from simsvc.store.referrals import ReferralStore
 from simsvc.store.second_factors import SecondFactorStore
 from simsvc.store.switches import ModelSwitchStore, SwitchStore
@@ -65,6 +69,16 @@ class Site:
     def verdict(self) -> Verdict:
         with self.log.snapshot() as snapshot:
             return verify(snapshot, lambda _done, _total: None)
+
+    @property
+    def keeper(self) -> LogKeeper:
+        key, state = LogKeyFile(self.root / "log-key.pem"), LogStateFile(self.root)
+        return LogKeeper(LogTree(self.database), key, state, self.log, lambda: datetime.now(UTC))
+
+    def verdict_since(self) -> tuple[Verdict, int]:
+        outside = self.keeper.outside()
+        with self.log.snapshot() as snapshot:
+            return verify_new(snapshot, lambda _done, _total: None, outside)
 
     def scalar(self, sql: str) -> str:
         with self.database.reading() as session:
@@ -281,6 +295,24 @@ def test_a_row_that_was_changed_past_the_log_is_named(site: Site, attack: str) -
     if attack not in TAKE_OTHERS_ALONG:
         assert len(named) <= 2
         assert {problem.subject for problem in problems} == {problem.subject for problem in named}
+
+
+SINCE = ("make an account admin", "widen a token", "swap the current index", "relabel a face")
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("attack", SINCE)
+def test_verifying_new_events_compares_tables_of_few_rows(site: Site, attack: str) -> None:
+    """Although their events are older than the last checkpoint."""
+    size = site.keeper.checkpoint().size
+    EstimateStore(site.database).record(ESTIMATED)
+    found, since = site.verdict_since()
+    assert (found.problems, since) == ((), size)
+    statement, subject, words = ROWS[attack]
+    tamper(site.database, statement)
+    (problem,) = site.verdict_since()[0].problems
+    assert problem.subject.startswith(subject)
+    assert words in problem.sentence
 
 
 def lines_of(site: Site, change: Callable[[list[bytes]], list[bytes]]) -> None:

@@ -317,10 +317,10 @@ def test_what_earlier_versions_left_is_covered_from_the_upgrade_on(database_url:
     url = f"sqlite:///{tmp_path / 'old.sqlite3'}" if database_url.startswith("sqlite") else database_url
     database = Database(url)
     if database.engine.dialect.name == "sqlite":
-        migrate.upgrade(database.engine, "0020")
+        migrate.upgrade(database.engine, "0021")
     else:  # it has all tables, and no rows
         with database.engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0020'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0021'"))
     old_site(database)
     migrate.upgrade(database.engine)
     found = verdict(database)

@@ -20,7 +20,7 @@ from simsvc.store.tables import UtcDateTime
 from simsvc.values.events import COMMAND, PROGRAM, Event, EventKind, NewEvent, actor_of
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

@@ -18,6 +18,7 @@ from simsvc.domain.audit.chain import (
     content_fault,
     content_sha256,
     differing,
+    event_bytes,
     event_sha256,
     next_event,
 )
@@ -48,6 +49,19 @@ def chained(count: int) -> list[Event]:
             next_event(new, NOW + timedelta(seconds=number), DIGEST, events[-1] if events else None)
         )
     return events
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.text('ab"\\/\n\x7f\u2028é')
+
+
+@given(st.integers(1, 2**53 - 1), st.lists(TEXTS, min_size=6, max_size=6))
+def test_the_bytes_of_an_event_are_canonical_json(seq: int, texts: list[str]) -> None:
+    """What the hash covers is RFC 8785's form, whatever the fields say."""
+    at, kind, actor, subject, content, previous = texts
+    event = Event(seq, at, kind, actor, subject, content, previous, "")
+    covered = {field.name: getattr(event, field.name) for field in fields(event) if field.name != "sha256"}
+    assert event_bytes(event) == canonical(covered).encode()
+    assert event_sha256(event) == hashlib.sha256(event_bytes(event)).hexdigest()
 
 
 def first_fault(events: list[Event]) -> tuple[int, str] | None:

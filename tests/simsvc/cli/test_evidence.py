@@ -50,6 +50,7 @@ def test_evidence_is_written_and_checked_without_simsvc(app: Flask, audit: Run, 
     services.log_keeper.rotate()
     audit("evidence", "K-1", "--out", str(out))
     assert verified(out, "--key", key).status == 0
+    assert audit("verify").startswith("The log is intact")
 
 
 def test_evidence_that_cannot_be_taken_gets_a_sentence(app: Flask, audit: Run, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from flask.cli import with_appcontext
 
 from simsvc.adapters.ops.atomic_files import replace_bytes
 from simsvc.adapters.results.evidence_zip import write_evidence
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
 from simsvc.errors import AuditError
 from simsvc.values.events import COMMAND
 from simsvc.wiring.evidence import evidence_taker

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session, selectinload
 
 from simsvc.domain.audit.evidence import receipted
 from simsvc.errors import CaseNotFound, EstimateNotFound, EvidenceRefused
-from simsvc.store.audit_snapshot import LogSnapshot
+from simsvc.store.audit.snapshot import LogSnapshot
 from simsvc.store.database import Store
-from simsvc.store.decisions import decision_of
-from simsvc.store.estimates import recorded_of
+from simsvc.store.records.estimates import recorded_of
+from simsvc.store.reviews.decisions import decision_of
 from simsvc.store.tables import BuildRow, CropRow, DecisionRow, EstimateRow, EventRow
 from simsvc.values.events import EventKind, LoggedEvent
 from simsvc.values.evidence import BuildFacts, EvidenceRecord, Gathered

@@ -7,11 +7,11 @@ import pytest
 
 from simsvc.errors import CaseNotFound, EvidenceRefused
 from simsvc.store import evidence
-from simsvc.store.audit_log import EventLog
-from simsvc.store.case_access import seen_by
-from simsvc.store.decisions import DecisionStore
+from simsvc.store.audit.log import EventLog
 from simsvc.store.evidence import EvidenceStore
-from simsvc.store.referrals import ReferralStore
+from simsvc.store.reviews.case_access import seen_by
+from simsvc.store.reviews.decisions import DecisionStore
+from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.values import DecisionDraft
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.referrals import Addressee, Reader, ReferralDraft

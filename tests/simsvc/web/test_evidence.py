@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
 from simsvc.values.events import EventKind
 from simsvc.wiring.erasure import eraser

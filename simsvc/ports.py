@@ -34,8 +34,10 @@ from simsvc.values import (
 )
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
+from simsvc.values.log import SignedCheckpoint
 from simsvc.values.reads import Read
 from simsvc.values.site_calibration import SiteCalibration
+from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 
 class PictureDecoder(Protocol):
@@ -400,3 +402,26 @@ class VerificationBook(Protocol):
 
     def fail(self, number: int, now: datetime) -> None:
         """Record that a verification ended without a result."""
+
+
+class Witness(Protocol):
+    """A place that keeps checkpoints of the log, which the database's owner need not own."""
+
+    name: str
+    """Without secrets, for logs and pages."""
+    takes_every: bool
+    """Whether it keeps every checkpoint, or only ever the latest."""
+    reads: bool
+    """Whether it can be asked what it saw."""
+
+    def take(self, checkpoint: SignedCheckpoint, known: int, prove: Prove) -> tuple[Cosignature, ...]:
+        """Take a checkpoint, and return cosignatures, if it makes any; `known` is the size that it took last.
+
+        Raises WitnessFailed; WitnessDisagrees if it saw another log; WitnessLied.
+        """
+
+    def last(self, latest: SignedCheckpoint | None, prove: Prove) -> Seen | None:
+        """Return what it saw last, or None if it saw nothing, or cannot be asked.
+
+        Raises WitnessFailed; WitnessLied.
+        """

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,10 +22,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simsvc.domain.accounts.contacts import MAIL
-from simsvc.domain.audit.signed_note import is_name
+from simsvc.domain.audit.signed_note import COSIGNATURE, is_name, parse_vkey
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
-from simsvc.errors import SettingsError
+from simsvc.errors import SettingsError, VerifierKeyRefused
 from simsvc.values import ROLES, Role
 
 PACKAGE_DIR = Path(__file__).resolve().parent
@@ -35,6 +35,7 @@ LEAST_KEY_CHARACTERS = 32
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 """32 bytes in URL-safe base64. Source: the Fernet specification, "Key Format"."""
 RATE = re.compile(r"[1-9]\d{0,6} per (second|minute|hour|day)")
+SYSLOG_SCHEMES = ("syslog", "syslog+tls", "syslog+udp")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 SCRIPT_NAME = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 """What a prefix may be. Source: RFC 3986, unreserved characters."""
@@ -109,6 +110,69 @@ def _webhook_url(text: str) -> str:
 def _webhook_secret(secret: str) -> str:
     if len(secret) < LEAST_KEY_CHARACTERS:
         raise SettingsError("webhook_secret", least=LEAST_KEY_CHARACTERS)
+    return secret
+
+
+def _witnesses(text: str) -> tuple[str, ...]:
+    """Return the addresses of the witnesses; plain HTTP is for receivers on this machine alone."""
+    urls = tuple(url for part in text.split(",") if (url := part.strip()))
+    for number, url in enumerate(urls, start=1):
+        if not _is_witness(url):
+            raise SettingsError("witness", number=number)
+    return urls
+
+
+def _is_witness(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # a port that is no number
+        return False
+    scheme = parts.scheme.removeprefix("witness+")
+    if scheme == "file":
+        return not parts.netloc and parts.path.startswith("/") and not parts.path.endswith("/")
+    if scheme in SYSLOG_SCHEMES:
+        return _is_syslog(url)
+    if scheme == "s3":
+        return bool(parts.hostname)
+    if parts.scheme.startswith("witness+") and not _is_witness_key(unquote(parts.fragment)):
+        return False
+    local = scheme == "http" and parts.hostname in LOCAL_HOSTS
+    return bool(parts.hostname) and port != 0 and (scheme == "https" or local)
+
+
+def _is_witness_key(vkey: str) -> bool:
+    try:
+        return parse_vkey(vkey).algorithm == COSIGNATURE
+    except VerifierKeyRefused:
+        return False
+
+
+def _is_syslog(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        remote = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+    local = parts.scheme == "syslog" and not parts.netloc and parts.path.startswith("/")
+    return parts.scheme in SYSLOG_SCHEMES and (local or remote)
+
+
+def _event_stream(text: str) -> str:
+    usable = _is_syslog(text)
+    if not usable and text.startswith(("http://", "https://")):
+        try:
+            usable = bool(urlsplit(text).hostname) and urlsplit(text).port != 0
+        except ValueError:
+            usable = False
+    if not usable:
+        raise SettingsError("event_stream")
+    return text
+
+
+def _event_stream_secret(secret: str) -> str:
+    if len(secret) < LEAST_KEY_CHARACTERS:
+        raise SettingsError("event_stream_secret", least=LEAST_KEY_CHARACTERS)
     return secret
 
 
@@ -427,6 +491,50 @@ class Settings(BaseSettings):
     mail_from: Annotated[str, AfterValidator(_mail_from)] = Field(
         default="", description="sender of these mails, such as `simsvc@example.com`"
     )
+    witnesses: Annotated[tuple[str, ...], NoDecode, PlainValidator(_witnesses)] = Field(
+        default=(),
+        repr=False,
+        description="where each checkpoint of the log is sent, separated by commas: `file:/path`, "
+        "`https://...`, `syslog://host:port`, `s3://bucket/prefix`, or `witness+https://host/#vkey` for a "
+        "C2SP witness",
+    )
+    witness_required: Flag = Field(
+        default=False,
+        description="`1` to answer estimates with 503 while the newest checkpoint that a witness has is "
+        "older than 10 minutes",
+    )
+    aws_access_key_id: str = Field(
+        default="",
+        repr=False,
+        validation_alias="AWS_ACCESS_KEY_ID",
+        description="access key for `s3://` witnesses",
+    )
+    aws_secret_access_key: str = Field(
+        default="", repr=False, validation_alias="AWS_SECRET_ACCESS_KEY", description="its secret"
+    )
+    aws_session_token: str = Field(
+        default="",
+        repr=False,
+        validation_alias="AWS_SESSION_TOKEN",
+        description="session token of temporary credentials",
+    )
+    aws_region: str = Field(
+        default="us-east-1", validation_alias="AWS_REGION", description="region of `s3://` witnesses"
+    )
+    event_stream: Annotated[str, AfterValidator(_event_stream)] = Field(
+        default="",
+        repr=False,
+        description="where every event of the log is sent as it is written: `syslog://host:port`, "
+        "`syslog+tls://host:port`, `syslog:///dev/log`, or the `https://` address of a webhook",
+    )
+    event_stream_secret: Annotated[str, AfterValidator(_event_stream_secret)] = Field(
+        default="", repr=False, description="key that signs events sent to a webhook"
+    )
+    event_stream_content: Flag = Field(
+        default=False,
+        description="`1` to send the contents of events as well; they hold personal data, which cannot be "
+        "erased where they were sent",
+    )
     same_person_prompt: Flag = Field(
         default=True,
         description="`0` to never ask on case pages whether two photos show the same person; where comparing "
@@ -451,6 +559,14 @@ class Settings(BaseSettings):
             raise SettingsError("webhook_unsigned")
         if self.smtp_url and not self.mail_from:
             raise SettingsError("mail_from")
+        return self
+
+    @model_validator(mode="after")
+    def _can_stream(self) -> Settings:
+        if self.event_stream.startswith("http") and not self.event_stream_secret:
+            raise SettingsError("event_stream_unsigned")
+        if self.witness_required and not self.witnesses:
+            raise SettingsError("witness_required")
         return self
 
     @model_validator(mode="after")

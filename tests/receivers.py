@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import socketserver
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,3 +85,67 @@ def mail_server() -> Iterator[tuple[str, Mails]]:
     controller.start()
     yield f"smtp://127.0.0.1:{port}", mails
     controller.stop()
+
+
+@dataclass
+class Messages:
+    """A syslog receiver, and the messages that it took."""
+
+    url: str = ""
+    taken: list[bytes] = field(default_factory=list)
+    answers: bool = True
+    """Whether it closes a connection after it has read everything."""
+
+
+@contextmanager
+def syslog_tcp_server() -> Iterator[Messages]:
+    """Take messages with octet counting (RFC 6587) on a free port of this machine."""
+    messages = Messages()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            data = self.rfile.read()
+            while data:
+                length, _, rest = data.partition(b" ")
+                messages.taken.append(rest[: int(length)])
+                data = rest[int(length) :]
+            if not messages.answers:
+                raise ConnectionAbortedError
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            return
+
+        def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+            if messages.answers or not isinstance(request, socket.socket):
+                super().shutdown_request(request)
+            else:  # reset it
+                request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_request(request)
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        messages.url = f"syslog://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield messages
+        server.shutdown()
+
+
+@contextmanager
+def syslog_udp_server() -> Iterator[Messages]:
+    """Take datagrams on a free port of this machine."""
+    messages = Messages()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            messages.taken.append(self.request[0])
+
+    class Server(socketserver.UDPServer):
+        max_packet_size = 65_535
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        messages.url = f"syslog+udp://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield messages
+        server.shutdown()

@@ -11,6 +11,7 @@ from simsvc.cli.check import check_command, settings_command
 from simsvc.cli.database import database_group
 from simsvc.cli.erase import erase_group
 from simsvc.cli.estimate import estimate_command
+from simsvc.cli.evidence import evidence_command
 from simsvc.cli.faces import face_group
 from simsvc.cli.imports import import_group
 from simsvc.cli.index import index_group
@@ -18,7 +19,9 @@ from simsvc.cli.notify import notify_group
 from simsvc.cli.replay import model_group, replay_command, retention_group
 from simsvc.cli.tokens import token_group
 from simsvc.cli.users import user_group
+from simsvc.cli.witnesses import forgive_command, resend_command, witnesses_command
 
+audit_group.add_command(evidence_command)
 _RECORDS = (audit_group, batch_group, erase_group, face_group, index_group, model_group, retention_group)
 _FACES = (import_group,)
 _ACCESS = (token_group, user_group)
@@ -28,6 +31,10 @@ COMMANDS = (
     *(*_RECORDS, *_FACES, *_DESK, *_ACCESS, *_INSTALLATION),
     *(estimate_command, replay_command),
 )
+
+
+for _command in (witnesses_command, forgive_command, resend_command):
+    audit_group.add_command(_command)
 
 
 def register(app: Flask) -> None:

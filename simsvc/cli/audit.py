@@ -151,7 +151,7 @@ def acknowledge_restore_command(lost: str) -> None:
     with sentences():
         if not lost.strip():
             raise AuditError("wordless")
-        checkpoint = services().log_keeper.acknowledge(lost.strip())
+        checkpoint = services().acknowledge_restore(lost.strip())
         click.echo(f"The log is signed again, from the checkpoint of {checkpoint.size} events on.")
 
 
@@ -215,14 +215,14 @@ def _look_columns(look: Look, names: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _walked(checkpoint: Checkpoint | None = None, head: KnownHead | None = None) -> Verdict:
-    outside = services().log_keeper.outside()
+    outside = services().outside()
     outside = replace(outside, heads=(*outside.heads, *([head] if head else [])))
     with services().log.snapshot() as snapshot, progress("event", "log") as advance:
         return verify(snapshot, advance, checkpoint, outside)
 
 
 def _walked_since() -> tuple[Verdict, int]:
-    outside = services().log_keeper.outside()
+    outside = services().outside()
     with services().log.snapshot() as snapshot, progress("event", "log") as advance:
         return verify_new(snapshot, advance, outside)
 

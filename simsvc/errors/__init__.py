@@ -137,7 +137,13 @@ SimsvcError
 │   ├── ProofRefused           proof_refused
 │   ├── CheckpointMissing      checkpoint_missing
 │   ├── VerificationRefused    verification_refused
+│   ├── EvidenceRefused        evidence_refused
 │   └── ReportCodeRefused      report_code_refused
+├── WitnessFailed              a witness did not take a checkpoint (witness_failed)
+├── WitnessDisagrees           the log does not continue what a witness saw (witness_disagrees)
+├── WitnessMissing             no witness has seen the latest events (witness_missing)
+├── WitnessUnknown             there is no witness of this name (witness_unknown)
+├── WitnessLied                a witness gave an answer that cannot be true (witness_lied)
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
@@ -155,3 +161,4 @@ from simsvc.errors.photos import *
 from simsvc.errors.records import *
 from simsvc.errors.referrals import *
 from simsvc.errors.requests import *
+from simsvc.errors.witnesses import *

@@ -152,6 +152,22 @@ class VerificationRefused(AuditError):
     }
 
 
+class EvidenceRefused(AuditError):
+    """No evidence can be taken."""
+
+    code = "evidence_refused"
+    templates: ClassVar = {
+        "too_many": N_(
+            "There are more than %(most)s records. Take evidence of single records with `flask audit "
+            "evidence --record ID`."
+        ),
+        "second_opinion": N_(
+            "You are asked for a second opinion on a record of this case, so you cannot see earlier "
+            "decisions yet. Decide first, then take evidence."
+        ),
+    }
+
+
 class ReportCodeRefused(AuditError):
     """The text is not a verification code of a report, or the log does not have it."""
 
@@ -336,6 +352,25 @@ class SettingsError(SimsvcError):
         ),
         "mail_from": (
             "SIMSVC_MAIL_FROM is not a mail address, but mails need a sender. Correct it and restart."
+        ),
+        "witness": (
+            "Address %(number)s in SIMSVC_WITNESSES cannot be used. Use file:/path, https://..., "
+            "syslog://host:port, s3://bucket/prefix or witness+https://host/#vkey, and restart."
+        ),
+        "witness_required": (
+            "SIMSVC_WITNESS_REQUIRED is 1, but SIMSVC_WITNESSES is not set. Set it and restart."
+        ),
+        "event_stream": (
+            "SIMSVC_EVENT_STREAM is not an address that begins with syslog://, syslog+tls://, syslog+udp://, "
+            "http:// or https://. Correct it and restart."
+        ),
+        "event_stream_secret": (
+            "SIMSVC_EVENT_STREAM_SECRET has fewer than %(least)s characters, so events could be forged. Set "
+            "a long random one and restart."
+        ),
+        "event_stream_unsigned": (
+            "SIMSVC_EVENT_STREAM is a webhook, but SIMSVC_EVENT_STREAM_SECRET is not set. Set a long random "
+            "one, which the receiver checks signatures with, and restart."
         ),
         "choice": ("%(setting)s is %(text)r, but must be %(choices)s. Correct it and restart."),
         "public_url": (

@@ -97,6 +97,7 @@ class TreeWalk:
         for sentence in self._outside.problems:
             self.found.append(Break(None, "log", "state_differs", sentence))
         yield from self.found
+        yield from self._outside.found
 
     def _is_awaited(self, size: int) -> bool:
         awaited = self._next is not None and self._next.size <= size

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from simsvc.values.events import Break
+
 
 @dataclass(frozen=True, slots=True)
 class TreeHead:
@@ -106,11 +108,13 @@ class Outside:
         keys: that may have signed; without any, those in the database are believed.
         heads: tree heads that the log must contain.
         problems: sentences on what should be known and cannot be read.
+        found: problems of the log that are known already, such as those that a witness names.
     """
 
     keys: tuple[LogKey, ...] = ()
     heads: tuple[KnownHead, ...] = ()
     problems: tuple[str, ...] = ()
+    found: tuple[Break, ...] = ()
 
 
 NOTHING_OUTSIDE = Outside()

@@ -24,7 +24,7 @@ from simsvc.web.http import assets, errors, once, packed_pages, upload
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.i18n import language
-from simsvc.web.pages import api_reference, audit, confirming, display, fairness, model, who_looked
+from simsvc.web.pages import api_reference, audit, confirming, display, evidence, fairness, model, who_looked
 from simsvc.web.pages import settings as page_settings
 from simsvc.web.pages.accounts import account, oidc, second_factor, sign_in, tokens, users
 from simsvc.web.pages.desk import (
@@ -73,6 +73,7 @@ _RECORDS = (
     decisions,
     cases,
     reports,
+    evidence,
     history,
     erasing,
     learning,

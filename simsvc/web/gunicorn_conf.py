@@ -188,7 +188,7 @@ def post_worker_init(worker: Any) -> None:
         services.warm_up()
     except SimsvcError as error:
         worker.log.warning("%s Until then, the service answers 503.", error.sentence)
-    services.log_thread.start()
+    services.start_log_threads()
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -198,4 +198,4 @@ def worker_exit(server: Any, worker: Any) -> None:
     if hasattr(app, "extensions"):  # else it never started
         services = app.extensions["simsvc"]
         services.read_log.close()
-        services.log_thread.stop()
+        services.stop_log_threads()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from simsvc.adapters.index.annoy_forest import check_engine
@@ -21,12 +22,13 @@ from simsvc.errors import (
 )
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import check_prior
-from simsvc.flows.health import Finding, look_over
+from simsvc.flows.health import Finding, Look, look_over
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.services import Services, private_places
+from simsvc.wiring.witnesses import WitnessStatus
 
 Progress = Callable[[int, int], None]
 """Called with (events done, total)."""
@@ -43,7 +45,7 @@ def readiness(services: Services) -> tuple[Finding, ...]:
         ("log", lambda: _signing(services)),
         ("reads", lambda: _reads(services)),
     )
-    return look_over(parts)
+    return look_over((*parts, *_outlets(services)))
 
 
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
@@ -161,8 +163,53 @@ def _signing(services: Services) -> str:
     )
 
 
+def _outlets(services: Services) -> Iterator[tuple[str, Look]]:
+    """Yield what is to be checked of witnesses and stream, if they are set."""
+    if services.witness_desk.is_set:
+        yield "witnesses", lambda: _witnesses(services)
+    if services.streamer is not None:
+        yield "event stream", lambda: _stream(services)
+
+
+def _witnesses(services: Services) -> str:
+    """Return what witnesses took and saw; a problem there is a warning, unless a witness is required."""
+    desk = services.witness_desk
+    desk.require()
+    statuses, check = desk.statuses(), desk.memory.check()
+    found = (*(check.problems if check else ()), *(_witness(status, services.now()) for status in statuses))
+    return " ".join(found)
+
+
+def _witness(status: WitnessStatus, now: datetime) -> str:
+    memory, name = status.memory, status.name if status.is_set else f"{status.name} (no longer set)"
+    took = f"took {memory.size} events {_ago(memory.at, now)}" if memory.at else "has taken no checkpoint yet"
+    lie = f" {memory.lie}" if memory.lie else ""
+    failing = (
+        f", and fails since {_minutes(memory.failing_since, now)}: {memory.error}" if memory.error else "."
+    )
+    return f"{name} {took}{failing}{lie}"
+
+
+def _ago(at: datetime | None, now: datetime) -> str:
+    return f"{_minutes(at, now)} ago"
+
+
+def _minutes(since: datetime | None, now: datetime) -> str:
+    minutes = max(0, int((now - since).total_seconds() // 60)) if since else 0
+    return f"{minutes} minutes" if minutes != 1 else "1 minute"
+
+
+def _stream(services: Services) -> str:
+    lag = services.stream_lag()
+    if lag is None or not lag.events:
+        return "Every event was delivered."
+    problem = f" {lag.problem}" if lag.problem else ""
+    behind_s = lag.behind.total_seconds()
+    return f"{lag.events} events are not delivered yet, the oldest for {behind_s:.0f} s.{problem}"
+
+
 def _log(services: Services, progress: Progress) -> str:
-    outside = services.log_keeper.outside()
+    outside = services.outside()
     with services.log.snapshot() as snapshot:
         verdict = verify(snapshot, progress, outside=outside)
     if verdict.broken:

@@ -72,6 +72,7 @@ from simsvc.store.access.sessions import SessionStore
 from simsvc.store.access.tokens import TokenStore
 from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.verifications import VerificationStore
+from simsvc.store.cosignatures import CosignatureStore
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.desk.batch_triage import BatchTriageStore
 from simsvc.store.desk.batches import BatchStore
@@ -82,6 +83,7 @@ from simsvc.store.desk.origins import OriginStore
 from simsvc.store.desk.overview import OverviewStore
 from simsvc.store.desk.periods import PeriodStore
 from simsvc.store.desk.saved_views import SavedViewStore
+from simsvc.store.event_stream import EventStreamStore
 from simsvc.store.log_tiles import LogTree
 from simsvc.store.reads import ReadStore
 from simsvc.store.records.builds import BuildStore
@@ -99,11 +101,18 @@ from simsvc.store.reviews.undecided import UndecidedStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
+from simsvc.values.events import COMMAND
+from simsvc.values.log import Outside, SignedCheckpoint
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
+from simsvc.wiring.event_stream import StreamLag, sink, stream_lag, streamer
 from simsvc.wiring.log_keeper import LogKeeperThread
+from simsvc.wiring.log_outbox import StreamThread, WitnessThread
+from simsvc.wiring.witnesses import WitnessDesk, make_witnesses
 
 _log = logging.getLogger(__name__)
+LAST_S = 3.0
+"""How long a process that ends waits for the witnesses, and for the receiver of events."""
 OPEN_GALLERIES = 8
 """Cached builds for thumbnails: the one in service and those of recent records."""
 
@@ -129,7 +138,8 @@ class Services:
         self.settings = settings
         self.now = now
         self.database = open_database(settings)
-        self.log = EventLog(self.database)
+        self.shelf = IndexStore(settings.index_root)
+        self.log = EventLog(self.database, self.shelf.journal.sha256s)
         self.reads = ReadStore(self.database)
         self.read_log = _read_log(self.reads, settings)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
@@ -160,8 +170,8 @@ class Services:
         self.log_tree = LogTree(self.database)
         self.log_keeper = self._log_keeper(settings.log_key_path)
         self.log_thread = LogKeeperThread(self.log_keeper)
-        self.verifier = Verifier(self.log.snapshot, self.verifications, now, self.log_keeper.outside)
-        self.shelf = IndexStore(settings.index_root)
+        self._open_witnesses()
+        self.verifier = Verifier(self.log.snapshot, self.verifications, now, self.outside)
         self.decoder = PhotoDecoder()
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
@@ -173,6 +183,64 @@ class Services:
     def _log_keeper(self, key: Path) -> LogKeeper:
         state, origin = LogStateFile(key.parent), self.settings.log_origin
         return LogKeeper(self.log_tree, LogKeyFile(key), state, self.log, self.now, origin)
+
+    def _open_witnesses(self) -> None:
+        settings, database = self.settings, self.database
+        state = LogStateFile(settings.log_key_path.parent)
+        self.witness_desk = WitnessDesk(settings, database, self.log, state, self.now)
+        self.witness_thread = WitnessThread(self.witness_desk, settings.log_key_path.parent, self.now)
+        self.cosignatures = CosignatureStore(database)
+        self.streamer = streamer(settings, database, self.log, self.now)
+        self.stream_thread = StreamThread(self.streamer)
+
+    def outside(self) -> Outside:
+        """Return what is known of the log from outside the database, having asked the witnesses.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        return self.witness_desk.outside(self.log_keeper.outside())
+
+    def start_log_threads(self) -> None:
+        """Sign the log, tell the witnesses and stream events from now on; call it after a fork."""
+        for thread in (self.log_thread, self.witness_thread, self.stream_thread):
+            thread.start()
+
+    def stop_log_threads(self) -> None:
+        """Have the last events signed, witnessed and streamed, as far as that takes a few seconds at most."""
+        self.log_thread.stop()
+        self.witness_thread.stop(LAST_S)
+        self.stream_thread.stop(LAST_S)
+
+    def acknowledge_restore(self, words: str, actor: str = COMMAND) -> SignedCheckpoint:
+        """Record that events were lost by a restore, and hold what witnesses saw against the log no longer.
+
+        Raises:
+            LogKeyRefused: the log cannot be signed.
+            LogDiffers: the database contradicts itself, so that it was no restore.
+            StoreError: the database cannot be used.
+        """
+        checkpoint = self.log_keeper.acknowledge(words, actor)
+        self.witness_desk.flow.acknowledge()
+        return checkpoint
+
+    def resend_events(self, seq: int) -> None:
+        """Have events from a number on streamed again.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        EventStreamStore(self.database).resend_from(seq)
+
+    def stream_lag(self) -> StreamLag | None:
+        """Return how far behind the stream of events is, or None if no receiver is set.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        if self.streamer is None:
+            return None
+        return stream_lag(self.database, self.log, self.now())
 
     def _open_records(self, database: Database) -> None:
         """Open the stores of everything whose readers may be limited; see `store.case_access`."""
@@ -317,7 +385,7 @@ class Services:
             lambda batch_id: self.batches.judge_next(batch_id, self.pipeline),
             take_up,
             every_minute,
-            (self.log_thread.start, self.log_thread.stop),
+            (self.start_log_threads, self.stop_log_threads),
         )
 
     def sweep_imports(self) -> None:
@@ -446,7 +514,11 @@ class Services:
             StoreError: the database cannot be used.
         """
         bundle = load_document(self.settings.bundle_dir)
-        log_start(self.log, shown(self.settings), bundle.version, bundle.sha256)
+        try:
+            face_sha256s = self.shelf.journal.sha256s()
+        except IndexUnusable:  # told when an estimate is asked for
+            face_sha256s = ()
+        log_start(self.log, shown(self.settings), bundle.version, bundle.sha256, face_sha256s)
 
     def warm_up(self) -> None:
         """Warm up every engine with a grey square.
@@ -484,6 +556,7 @@ class Services:
             keep_photos=settings.photo_days > 0,
             recorded=note_estimate,
             decoder=self.decoder,
+            admitted=self.witness_desk.require,
         )
 
     def _keep_model(self, bundle: Bundle) -> None:
@@ -535,7 +608,14 @@ def shown(settings: Settings) -> dict[str, str]:
     plain = {
         name: str(getattr(settings, name)) for name, field in Settings.model_fields.items() if field.repr
     }
-    return {**plain, **{name: without_password(plain[name]) for name in ("database_url", "rate_storage")}}
+    safe = {name: without_password(plain[name]) for name in ("database_url", "rate_storage")}
+    return {**plain, **safe, **places(settings)}
+
+
+def places(settings: Settings) -> dict[str, str]:
+    """Return where the log is witnessed and streamed to, without passwords: changes of that are logged."""
+    witnesses = ", ".join(witness.name for witness in make_witnesses(settings, utc_now))
+    return {"witnesses": witnesses, "event_stream": sink(settings).name if settings.event_stream else ""}
 
 
 def open_database(settings: Settings) -> Database:

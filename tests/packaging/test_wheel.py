@@ -135,6 +135,12 @@ def test_the_wheel_holds_simsvc_alone(wheel: Path) -> None:
     assert {f"simsvc/{name}" for name in wanted} <= set(names)
 
 
+def test_the_wheel_holds_what_travels_in_evidence(wheel: Path) -> None:
+    """README.txt and verify.py are copied from the installed package into each piece of evidence."""
+    with zipfile.ZipFile(wheel) as archive:
+        assert {"simsvc/evidence/README.txt", "simsvc/evidence/verify.py"} <= set(archive.namelist())
+
+
 def test_the_sdist_holds_what_a_developer_needs(sdist: Path) -> None:
     """Tests, trainer, documentation, locks and Makefile come with the sources."""
     with tarfile.open(sdist) as archive:

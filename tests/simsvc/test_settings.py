@@ -106,6 +106,16 @@ def test_a_value_that_cannot_be_used_names_itself(value: str) -> None:
         ("SIMSVC_OIDC_ROLES", "desk=boss"),
         ("SIMSVC_OIDC_ACCOUNTS", "created"),
         ("SIMSVC_THREADS", "1.0"),
+        ("SIMSVC_WITNESSES", "file:relative"),
+        ("SIMSVC_WITNESSES", "file:/one, http://log.example/plain"),
+        ("SIMSVC_WITNESSES", "witness+https://witness.example/"),
+        ("SIMSVC_WITNESSES", "witness+https://witness.example/#name+00000000+AAAA"),
+        ("SIMSVC_WITNESSES", "syslog://host:no"),
+        ("SIMSVC_WITNESSES", "ftp://host/"),
+        ("SIMSVC_WITNESS_REQUIRED", "1"),
+        ("SIMSVC_EVENT_STREAM", "kafka://host"),
+        ("SIMSVC_EVENT_STREAM", "https://log.example/"),
+        ("SIMSVC_EVENT_STREAM_SECRET", "short"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
@@ -154,3 +164,16 @@ def test_an_engine_or_a_prior_that_is_none(name: str, value: str, sentence: str)
     with pytest.raises(SettingsError, match=name) as refused:
         load_settings({name: value})
     assert sentence in str(refused.value)
+
+
+def test_witnesses_are_listed() -> None:
+    """Of every kind, separated by commas; they may hold secrets, so they are not in print."""
+    vkey = "witness.example+0080fed4+BAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+    urls = (
+        *("file:/mnt/log", "https://user:pass@log.example/simsvc", "http://127.0.0.1:8080/"),
+        *("syslog://log.example", "syslog+tls://log.example:6514", "syslog:///dev/log"),
+        *("s3://bucket/log?days=30", f"witness+https://witness.example/w#{vkey}"),
+    )
+    settings = load_settings({"SIMSVC_WITNESSES": ", ".join(urls)})
+    assert settings.witnesses == urls
+    assert "user:pass" not in repr(settings)

@@ -6,18 +6,13 @@ import hashlib
 import hmac
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
-from typing import Any
 
+from simsvc.adapters.ops.http_client import request
 from simsvc.errors import DeliveryFailed
 from simsvc.values.notifications import Notification
 
 SIGNATURE = "Simsvc-Signature"
-TIMEOUT_S = 10.0
-"""Longest wait for each read or write. Chosen: receivers should queue what they get and answer at once."""
 
 
 class Webhook:
@@ -27,33 +22,18 @@ class Webhook:
         self._url = url
         self._secret = secret
         self._now_s = now_s
-        self._opener = urllib.request.build_opener(_NoRedirect)
 
     def __call__(self, notification: Notification, address: str | None = None) -> None:
         """Post a notification; raises DeliveryFailed unless the answer is 200 to 299."""
         del address
         body = json.dumps({"id": notification.id, **notification.content}).encode()
-        request = urllib.request.Request(  # noqa: S310 - the settings allow http and https only
-            self._url,
-            data=body,
-            method="POST",
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "simsvc",
-                SIGNATURE: signature(body, self._secret, int(self._now_s())),
-            },
-        )
-        try:
-            with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-                status = answer.status
-        except urllib.error.HTTPError as error:
-            status = error.code
-            error.close()
-        except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors
-            reason = getattr(error, "reason", error)
-            raise DeliveryFailed("unreachable", problem=f"{type(reason).__name__}: {reason}") from None
-        if not 200 <= status < 300:
-            raise DeliveryFailed("status", status=status)
+        headers = {
+            "Content-Type": "application/json",
+            SIGNATURE: signature(body, self._secret, int(self._now_s())),
+        }
+        answer = request("POST", self._url, body, headers)
+        if not answer.is_success:
+            raise DeliveryFailed("status", status=answer.status)
 
 
 def signature(body: bytes, secret: str, timestamp_s: int) -> str:
@@ -63,11 +43,3 @@ def signature(body: bytes, secret: str, timestamp_s: int) -> str:
     """
     digest = hmac.digest(secret.encode(), f"{timestamp_s}.".encode() + body, hashlib.sha256).hex()
     return f"t={timestamp_s},v1={digest}"
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Takes a redirect as an answer that is no success: the address is set by the operator, not by others."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follow nothing."""
-        return

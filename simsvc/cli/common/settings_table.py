@@ -14,7 +14,9 @@ SPECIAL = {
     "workers": "number of cores",
     "photo_keys": "none",
     "age_prior": "none",
-    **dict.fromkeys(("webhook_url", "webhook_secret", "smtp_url", "mail_from"), "none"),
+    **dict.fromkeys(
+        ("webhook_url", "webhook_secret", "smtp_url", "mail_from", "witnesses", "event_stream_secret"), "none"
+    ),
 }
 """Defaults that depend on the machine, or are no value."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from simsvc.domain.audit.evidence import EVIDENCE
 from simsvc.messages import N_, Message
 from simsvc.values import Decision, RecordedEstimate
 from simsvc.values.cases import TimelineEntry
@@ -26,6 +27,7 @@ DECIDED: Mapping[str, str] = {
 SUPERSEDED = N_("%(decision)s (replaces decision %(number)s)")
 EXPORTED = N_("Exported as %(format)s")
 REPORTED = N_("Case report exported as PDF")
+EVIDENCE_TAKEN = N_("Evidence taken")
 REFERRED: Mapping[str, str] = {
     "sent": N_("Referral sent"),
     "take": N_("Referral taken"),
@@ -118,14 +120,20 @@ def _what(kind: str, said: Mapping[str, Any]) -> Message:
     if kind == EventKind.DECISION:
         return _decided(said)
     if kind == EventKind.EXPORT:
-        if said == CASE_REPORT:
-            return Message(REPORTED)
-        return Message(EXPORTED, {"format": str(said.get("format", "?")).upper()})
+        return _exported(said)
     if kind == EventKind.REPLAY and "agrees" in said:
         return Message(REPLAYED[bool(said["agrees"])])
     if kind == "referral" and said.get("what") in REFERRED:
         return Message(REFERRED[said["what"]])
     return Message(OTHER, {"kind": kind})
+
+
+def _exported(said: Mapping[str, Any]) -> Message:
+    if said == CASE_REPORT:
+        return Message(REPORTED)
+    if said.get("what") == EVIDENCE:
+        return Message(EVIDENCE_TAKEN)
+    return Message(EXPORTED, {"format": str(said.get("format", "?")).upper()})
 
 
 def _decided(said: Mapping[str, Any]) -> Message:
@@ -149,7 +157,7 @@ def _said(logged: LoggedEvent) -> dict[str, Any]:
 
 
 def _merged(entries: Iterable[TimelineEntry]) -> tuple[TimelineEntry, ...]:
-    """Join the export events of one case report, which follow each other, into one entry."""
+    """Join the export events of one case report or evidence, which follow each other, into one entry."""
     found: list[TimelineEntry] = []
     for entry in entries:
         last = found[-1] if found else None
@@ -161,8 +169,11 @@ def _merged(entries: Iterable[TimelineEntry]) -> tuple[TimelineEntry, ...]:
     return tuple(found)
 
 
+_OF_CASES = frozenset({REPORTED, EVIDENCE_TAKEN})
+
+
 def _belongs(last: TimelineEntry, entry: TimelineEntry) -> bool:
-    if entry.what.template != REPORTED or last.what.template != REPORTED or last.actor != entry.actor:
+    if entry.what.template not in _OF_CASES or last.what != entry.what or last.actor != entry.actor:
         return False
     follows = bool(last.events and entry.events and entry.events[0] == last.events[1] + 1)
     return follows and not set(last.numbers) & set(entry.numbers)

@@ -48,6 +48,7 @@ class EstimatePipeline:
         bundle_sha256: of the model's model.json, for the record.
         keep_photos: whether the recorder gets the photo itself.
         recorded: called with every recorded estimate.
+        admitted: called before a photo is estimated for the record; raises if none may be now.
         decoder: decodes photos; None: in this process, without limits on time and memory.
         one_vote: whether each photo counts once and the query photo not at all; false for earlier models, to
             replay their estimates.
@@ -63,6 +64,7 @@ class EstimatePipeline:
     bundle_sha256: str | None = None
     keep_photos: bool = False
     recorded: Callable[[Estimate], None] = ignore
+    admitted: Callable[[], None] = lambda: None
     decoder: PictureDecoder | None = None
     one_vote: bool = True
     age_prior: AgePrior | None = None
@@ -107,8 +109,9 @@ def estimate(
     name is recorded in canonical form; `asked_by` is the public ID of an account, or "token:<id>".
 
     Raises IndexUnusable if no index can be used, BundleError if the model cannot be used, StoreError if the
-    result cannot be recorded.
+    result cannot be recorded, and what `pipeline.admitted` raises.
     """
+    pipeline.admitted()
     answer = answered(data, photo_name, pipeline, asked_by, declared)
     recorded = pipeline.recorder.record(replace(answer, photo=data if pipeline.keep_photos else None))
     pipeline.recorded(answer)

@@ -43,6 +43,11 @@ def note_export(subject: str, **said: object) -> Event:
 
 def note_exports(subjects: Iterable[str], **said: object) -> tuple[Event, ...]:
     """Log the same of several subjects, together."""
-    token = g.get("token")
-    actor = token.actor if token is not None else f"user:{person().id}"
+    actor = exporter()
     return services().log.note_all(NewEvent(EventKind.EXPORT, actor, subject, said) for subject in subjects)
+
+
+def exporter() -> str:
+    """Return the actor of an export: the token of a program, or the person who is signed in."""
+    token = g.get("token")
+    return str(token.actor) if token is not None else f"user:{person().id}"

@@ -49,6 +49,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.CaseRefused, errors.DatesRefused, errors.PhotosRefused), 422),
     **dict.fromkeys((errors.DatesUnconfirmed, errors.ReportCodeRefused), 422),
     **dict.fromkeys((errors.DecisionRefused, errors.FilterRefused, errors.KeepError), 422),
+    errors.EvidenceRefused: 422,
     errors.ViewRefused: 422,
     errors.BatchQuota: 429,
     **dict.fromkeys((errors.SourceError, errors.SettingsError, errors.BackupRefused), 500),
@@ -56,6 +57,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     **dict.fromkeys((errors.DiskUnfit, errors.LogDiffers, errors.LogKeyRefused), 503),
+    errors.WitnessMissing: 503,
     errors.OidcUnreachable: 503,
 }
 """The nearest class in an error's ancestry decides."""

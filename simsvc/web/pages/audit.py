@@ -13,15 +13,22 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from simsvc.domain.audit.checkpoint import checkpoint_text
-from simsvc.errors import CheckpointMissing, FilterRefused, VerificationRefused
+from simsvc.errors import (
+    CheckpointMissing,
+    FilterRefused,
+    LogKeyRefused,
+    VerificationRefused,
+)
 from simsvc.flows.audit.verifications import is_running
 from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventFilter, EventKind, LoggedEvent
+from simsvc.values.witnesses import WitnessCheck
 from simsvc.web.http.current import note_export, page_number, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.i18n.language import translated
 from simsvc.web.rendering.actors import actor_names
 from simsvc.web.rendering.event_lines import CSV, JSON_LINES, described, event_lines, every_event
 from simsvc.web.rendering.history_csv import download
+from simsvc.wiring.witnesses import WitnessStatus
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -57,6 +64,15 @@ class ListedEvent:
     number: int | None
     case: str | None
     content: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """What is known of the witnesses, what the last comparison with them found, or why nothing is known."""
+
+    statuses: tuple[WitnessStatus, ...] = ()
+    check: WitnessCheck | None = None
+    problem: str = ""
 
 
 @blueprint.get("")
@@ -120,8 +136,18 @@ def _page() -> ResponseReturnValue:
         kinds=tuple(EventKind),
         actors=[*actors, *((actor, "") for actor in (COMMAND, PROGRAM, VISITOR))],
         names=names,
+        witnesses=_witnesses(),
+        stream=services().stream_lag(),
     )
     return shown, problems.status
+
+
+def _witnesses() -> Witnesses:
+    desk = services().witness_desk
+    try:
+        return Witnesses(desk.statuses(), desk.memory.check())
+    except LogKeyRefused as refusal:  # the file is damaged
+        return Witnesses(problem=refusal.sentence)
 
 
 def _listed(events: list[LoggedEvent]) -> list[ListedEvent]:

@@ -49,7 +49,7 @@ _ENDPOINTS: dict[Access, str] = {
         pages.show pages.compare decisions.sheet
         cases.show
         cases.faces
-        reports.case
+        reports.case evidence.case
         reports.verify
         history.show history.export
         history.save_view history.delete_view

@@ -23,7 +23,7 @@ _ENDPOINTS: dict[frozenset[Scope] | None, str] = {
         api_cases.show
         api_referrals.list_all api_referrals.show""",
     AUDIT: """api_monitoring.drift api_exports.estimates api_exports.events api_audit.events
-        api_audit.verification api_replays.create
+        api_audit.verification api_cases.evidence api_replays.create
         api_log.checkpoint api_log.keys api_log.inclusion api_log.consistency api_log.tile
         api_reads.record api_reads.case""",
     CHANGE: """api_faces.add api_faces.relabel api_faces.remove api_erasures.estimate api_erasures.case

@@ -51,8 +51,53 @@ def _waiting() -> float | None:
         return None
 
 
+def _stream_lag_events() -> float | None:
+    try:
+        lag = services().stream_lag()
+    except SimsvcError:
+        return None
+    return float(lag.events) if lag else None
+
+
+def _stream_lag_s() -> float | None:
+    try:
+        lag = services().stream_lag()
+    except SimsvcError:
+        return None
+    return lag.behind.total_seconds() if lag else None
+
+
+def _unwitnessed_s() -> float | None:
+    desk = services().witness_desk
+    try:
+        return desk.unwitnessed().total_seconds() if desk.is_set else None
+    except SimsvcError:
+        return None
+
+
+def _failing_witnesses() -> float | None:
+    desk = services().witness_desk
+    try:
+        return (
+            float(sum(one.is_set and bool(one.memory.error) for one in desk.statuses()))
+            if desk.is_set
+            else None
+        )
+    except SimsvcError:
+        return None
+
+
 GAUGES = {
     "simsvc_index_age_seconds": Gauge("Seconds since the build in service was recorded.", _index_age_s),
+    "simsvc_unwitnessed_seconds": Gauge(
+        "Seconds since the oldest event was logged that no witness has seen; 0 if all were seen.",
+        _unwitnessed_s,
+    ),
+    "simsvc_witnesses_failing": Gauge("Witnesses that cannot be reached.", _failing_witnesses),
+    "simsvc_event_stream_lag_events": Gauge("Events that were not streamed yet.", _stream_lag_events),
+    "simsvc_event_stream_lag_seconds": Gauge(
+        "Seconds since the oldest of them was logged; 0 if there is none.", _stream_lag_s
+    ),
     "simsvc_batch_photos_waiting": Gauge("Photos of batches that wait for an estimate.", _waiting),
 }
 """Metrics that are measured when they are asked for, by name."""

@@ -20,10 +20,10 @@ ENDPOINTS: dict[Work, str] = {
         account.change sign_in.accept sign_in.enter
         """,
     "walking": """
-        api_audit.verification api_cases.show api_erasures.case api_exports.estimates api_exports.events
-        api_fairness.show api_monitoring.drift audit.export audit.verify batches.results cases.faces
-        cases.show decisions.sheet erasing.case erasing.erase_case fairness.show gallery.relabel
-        gallery.remove history.export reports.case
+        api_audit.verification api_cases.evidence api_cases.show api_erasures.case api_exports.estimates
+        api_exports.events api_fairness.show api_monitoring.drift audit.export audit.verify batches.results
+        cases.faces cases.show decisions.sheet erasing.case erasing.erase_case evidence.case fairness.show
+        gallery.relabel gallery.remove history.export reports.case
         """,
     "light": """
         account.end_others account.end_session account.show api_audit.events api_decisions.create

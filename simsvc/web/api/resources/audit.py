@@ -121,7 +121,7 @@ def verification(query: dict[str, Any]) -> ResponseReturnValue:
     if len(query) == 1:
         raise InputRefused("checkpoint", fields=dict.fromkeys({"seq", "sha256"} - set(query), "Missing."))
     checkpoint = Checkpoint(query["seq"], query["sha256"], "") if query else None
-    outside = services().log_keeper.outside()
+    outside = services().outside()
     with services().log.snapshot() as snapshot:
         return jsonify(_verdict(verify(snapshot, lambda _done, _total: None, checkpoint, outside)))
 

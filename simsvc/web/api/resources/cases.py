@@ -16,10 +16,12 @@ from simsvc.values.cases import CasePhoto, Contradiction, PhotoUpload, TimelineE
 from simsvc.web.api.common.blueprint import Resource, in_path
 from simsvc.web.api.common.schemas import EstimateSummary, Strict, maybe, moment, needed
 from simsvc.web.rendering.case_view import case_view
+from simsvc.web.rendering.evidence_download import MEDIA_TYPE, evidence_response
 
 resource = Resource("cases", __name__, "Cases: the photos of one applicant together.")
 
 REFERENCE_IN_PATH = in_path("reference", "^[^?#]{1,64}$")
+FILE = {"type": "string", "format": "binary"}
 
 
 class CombinedEstimate(Strict):
@@ -119,6 +121,13 @@ def show(reference: str) -> ResponseReturnValue:
         photos=[_photo(photo) for photo in found.photos],
         timeline=[_happening(entry) for entry in found.timeline],
     )
+
+
+@resource.get("/cases/<path:reference>/evidence", parameters=[REFERENCE_IN_PATH])
+@resource.response(200, FILE, content_type=MEDIA_TYPE)
+def evidence(reference: str) -> ResponseReturnValue:
+    """Take evidence of a case: a ZIP file that anyone can check without simsvc."""
+    return evidence_response(reference)
 
 
 def _combined(found: Combined) -> dict[str, Any]:

@@ -31,6 +31,7 @@ NO_PAGE = {
     "audit.export",
     "opening.lead",
     "reports.case",
+    "evidence.case",
     "oidc.begin",
     "oidc.finish",
     "sign_in.ask_code",

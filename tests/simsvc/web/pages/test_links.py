@@ -30,7 +30,8 @@ MARKDOWN_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 @pytest.fixture
 def furnished(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     """Give an application with records of every kind, and none of other tests: every link is followed."""
-    app = create_app(site.model_copy(update={"database_url": f"sqlite:///{tmp_path / 'links.sqlite3'}"}))
+    url, key = f"sqlite:///{tmp_path / 'links.sqlite3'}", tmp_path / "log-key.pem"
+    app = create_app(site.model_copy(update={"database_url": url, "log_key_file": key}))
     desk = app.extensions["simsvc"]
     upgrade(desk.database.engine)
     declared = Declaration("L/7 ä", date(1980, 2, 29), date(2020, 6, 1))

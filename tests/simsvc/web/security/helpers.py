@@ -27,6 +27,7 @@ ROUTES: list[Route] = [
     ("cases.show", "GET", "/cases/none", ALL, 404),
     ("cases.faces", "GET", "/compare/cases/none", ALL, 404),
     ("reports.case", "GET", "/reports/cases/none", ALL, 404),
+    ("evidence.case", "GET", "/evidence/cases/none", ALL, 404),
     ("reports.verify", "GET", "/verify", ALL, 200),
     ("history.show", "GET", "/history", ALL, 200),
     ("history.export", "GET", "/history/export.csv", ALL, 200),

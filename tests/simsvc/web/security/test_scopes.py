@@ -42,6 +42,7 @@ ROUTES: list[Route] = [
     ("api_indexes.show", "GET", f"{V1}/indexes/demo/b-000000000000", ALL, 404),
     ("api_fairness.show", "GET", f"{V1}/fairness", ALL, 200),
     ("api_cases.show", "GET", f"{V1}/cases/none/summary", ALL, 404),
+    ("api_cases.evidence", "GET", f"{V1}/cases/none/evidence", AUDITING, 404),
     ("api_monitoring.drift", "GET", f"{V1}/monitoring/drift?{PERIODS}", AUDITING, 200),
     ("api_exports.estimates", "GET", f"{V1}/exports/estimates", AUDITING, 200),
     ("api_exports.events", "GET", f"{V1}/exports/events", AUDITING, 200),

@@ -33,6 +33,7 @@ PAGES = (
     "/cases/{case}",
     "/compare/cases/{case}",
     "/reports/cases/{case}",
+    "/evidence/cases/{case}",
 )
 LISTS = ("/history?case={case}", "/history/export.csv?case={case}")
 RELATIONS = ("own", "assigned", "team", "case", "other")

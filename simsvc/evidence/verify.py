@@ -1,0 +1,526 @@
+"""Check evidence of simsvc offline: python verify.py case.zip [--key VKEY]...
+
+It needs Python 3.11 or newer and the package `cryptography`, and no part of simsvc. It has its own code for
+Merkle proofs, signatures and comparisons on purpose: a mistake, or a back door, in the code that made the
+evidence cannot also make the check succeed. Take it from a place that you trust, not from the file to check.
+
+Exit status: 0 everything holds, 1 something does not, 2 the file cannot be read.
+Sources: RFC 9162, section 2.1 (Merkle trees); C2SP signed-note, tlog-checkpoint and tlog-cosignature
+(https://c2sp.org); RFC 8032 (Ed25519).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import io
+import json
+import sys
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = "simsvc-evidence/1"
+NEEDED = ("MANIFEST.json", "log/checkpoint", "log/keys", "log/events.jsonl")
+MOST_FILES, MOST_FILE_BYTES, MOST_BYTES = 10_000, 64 << 20, 512 << 20
+"""What is read at most, unpacked, so that no file can fill the memory."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far a clock may be set back between two events."""
+KINDS = LOG_KEY, WITNESS_KEY = 1, 4
+"""Types of keys in C2SP signed-note: Ed25519, and Ed25519 cosignatures with a time."""
+SALT_DIGITS = 64
+"""Hex digits of a salt."""
+BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a part that is not written as simsvc writes it can raise."""
+
+
+class Unreadable(Exception):
+    """The file cannot be read as evidence."""
+
+
+class Event(NamedTuple):
+    """An event that is proved to be in the log; `said` is None if its content was erased, or is wrong."""
+
+    seq: int
+    at: str
+    kind: str
+    actor: str
+    subject: str
+    erased: bool
+    said: dict[str, Any] | None
+
+    def says(self, field: str) -> Any:
+        """Return what the content says, or None."""
+        return (self.said or {}).get(field)
+
+
+class Report:
+    """What was found, printed as it is found."""
+
+    failed = 0
+
+    def check(self, holds: bool, sentence: str, otherwise: str = "") -> bool:
+        """Print the sentence that applies, and return whether it holds."""
+        self.failed += not holds
+        say(f"holds  {sentence}" if holds else f"FAILS  {otherwise or sentence}")
+        return holds
+
+
+def say(text: str) -> None:
+    """Print a line. Signs that could steer a terminal are replaced: the file may hold any."""
+    print("".join(sign if sign.isprintable() else "?" for sign in text))
+
+
+def sha256(data: bytes) -> str:
+    """Return the hex digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what JSON says, if no key stands in it twice and every number is one."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a key stands twice")
+        return dict(pairs)
+
+    def no_number(_text: str) -> NoReturn:
+        raise ValueError("not a number")
+
+    return json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+
+
+def read_files(place: str) -> dict[str, bytes]:
+    """Return the files of a ZIP by name, within the limits."""
+    try:
+        with zipfile.ZipFile(place) as archive:
+            entries = archive.infolist()
+            sizes = [entry.file_size for entry in entries]
+            if len(sizes) > MOST_FILES or max(sizes, default=0) > MOST_FILE_BYTES or sum(sizes) > MOST_BYTES:
+                raise Unreadable("unpacked, it is larger than evidence can be")
+            files = {entry.filename: archive.read(entry) for entry in entries}
+    except Unreadable:
+        raise
+    except Exception as problem:  # damaged ZIPs raise errors of many kinds
+        raise Unreadable(str(problem) or "it is damaged") from None
+    missing = [name for name in NEEDED if name not in files]
+    if missing or len(files) != len(entries):
+        raise Unreadable(f"it has no {missing[0]}" if missing else "it has two files with the same name")
+    return files
+
+
+def check_manifest(files: dict[str, bytes], report: Report) -> None:
+    """Check that the ZIP has exactly the files of MANIFEST.json."""
+    try:
+        manifest = parsed(files["MANIFEST.json"])
+        listed = dict(manifest["files"])
+        as_written = json.dumps({"format": FORMAT, "files": listed}, indent=1, sort_keys=True) + "\n"
+    except BROKEN:
+        report.check(False, "MANIFEST.json cannot be understood.")
+        return
+    present = {name: sha256(data) for name, data in files.items() if name != "MANIFEST.json"}
+    wrong = [] if as_written.encode() == files["MANIFEST.json"] else ["MANIFEST.json was changed."]
+    for name in sorted(listed.keys() | present.keys()):
+        if name not in present:
+            wrong.append(f"{name} is missing.")
+        elif name not in listed:
+            wrong.append(f"{name} does not belong to the evidence: MANIFEST.json does not list it.")
+        elif listed[name] != present[name]:
+            wrong.append(f"{name} was changed: its digest in MANIFEST.json is another.")
+    for sentence in wrong or [f"All {len(present)} files are as MANIFEST.json lists them."]:
+        report.check(not wrong, sentence)
+
+
+class Key(NamedTuple):
+    """A verifier key: name+hash+base64(type, public key)."""
+
+    text: str
+    name: str
+    number: bytes
+    kind: int
+    public: bytes
+
+    @classmethod
+    def of(cls, text: str) -> Key:
+        """Return the key that a text is; raises ValueError."""
+        name, number, material = text.strip().split("+", 2)
+        raw = base64.b64decode(material, validate=True)
+        if sha256(name.encode() + b"\n" + raw)[:8] != number or len(raw) != 33 or raw[0] not in KINDS:
+            raise ValueError("not a verifier key")
+        return cls(text.strip(), name, bytes.fromhex(number), raw[0], raw[1:])
+
+
+class Note(NamedTuple):
+    """A checkpoint as a signed note; `signatures` are (key name, key number, signature)."""
+
+    body: bytes
+    origin: str
+    size: int
+    root: bytes
+    signatures: list[tuple[str, bytes, bytes]]
+
+    @classmethod
+    def of(cls, data: bytes) -> Note:
+        """Return the checkpoint that a file holds; raises ValueError."""
+        body, _, tail = data.decode().rpartition("\n\n")
+        origin, size, root = body.split("\n")[:3]
+        signatures = []
+        for line in tail.removesuffix("\n").split("\n"):
+            dash, name, text = line.split(" ")
+            raw = base64.b64decode(text, validate=True)
+            if dash != "\N{EM DASH}" or base64.b64encode(raw).decode() != text:
+                raise ValueError("not a signature")
+            signatures.append((name, raw[:4], raw[4:]))
+        if str(int(size)) != size or len(base64.b64decode(root, validate=True)) != 32:
+            raise ValueError("not a checkpoint")
+        return cls(f"{body}\n".encode(), origin, int(size), base64.b64decode(root), signatures)
+
+    def signed_by(self, key: Key) -> str | None:
+        """Return when a witness signed it, or "signed" for the log; None if the key did not."""
+        public = Ed25519PublicKey.from_public_bytes(key.public)
+        for name, number, signature in self.signatures:
+            try:
+                if (name, number) != (key.name, key.number):
+                    continue
+                if key.kind == LOG_KEY:
+                    public.verify(signature, self.body)
+                    return "signed"
+                seconds = int.from_bytes(signature[:8], "big")
+                public.verify(signature[8:], f"cosignature/v1\ntime {seconds}\n".encode() + self.body)
+                return datetime.fromtimestamp(seconds, UTC).isoformat()
+            except (InvalidSignature, *BROKEN, OSError):
+                continue
+        return None
+
+
+def check_checkpoint(files: dict[str, bytes], given: list[Key], report: Report) -> Note | None:
+    """Check who signed the checkpoint; return it if the log did."""
+    try:
+        note = Note.of(files["log/checkpoint"])
+        lines = files["log/keys"].decode().removesuffix("\n").split("\n")
+        inside = [Key.of(line.split(" ")[0]) for line in lines]
+        asked = [key for key in given if key.kind == LOG_KEY]
+        trusted = _with_followers(asked, inside, files) if asked else inside
+    except BROKEN:
+        report.check(False, "A file in log/ is not written as a checkpoint or a key is.")
+        return None
+    signers = [key for key in trusted if key.name == note.origin and note.signed_by(key) == "signed"]
+    title = f"The checkpoint of {note.size} events of the log {note.origin} is"
+    whose = "the key that you gave" if asked else "a key inside the evidence"
+    whose += ", or by the one that replaced it" if asked and len(trusted) > len(asked) else ""
+    held = report.check(bool(signers), f"{title} signed by {whose}.", f"{title} not signed by {whose}.")
+    if held and not asked:
+        say(f"note   Compare this key with the one that the insurer published: {signers[0].text}")
+    unknown = _check_witnesses(files, note, given, report) - {key.name for key in inside}
+    if unknown:
+        say(f"note   Signatures of {', '.join(sorted(unknown))} were not checked: pass their keys as --key.")
+    return note if held else None
+
+
+def _check_witnesses(files: dict[str, bytes], note: Note, given: list[Key], report: Report) -> set[str]:
+    """Check what witnesses signed: this checkpoint, or an earlier one that it contains.
+
+    Return the names of those who signed and whose keys were not given.
+    """
+    seen = [note]
+    try:
+        if "log/witnessed" in files:
+            earlier = Note.of(files["log/witnessed"])
+            proof = [bytes.fromhex(line) for line in files["log/consistency"].decode().split("\n")[:-1]]
+            good = f"The checkpoint contains the earlier one of {earlier.size} events unchanged."
+            bad = (
+                f"The checkpoint contradicts the earlier one of {earlier.size} events: the log was rewritten."
+            )
+            held = earlier.origin == note.origin and contains(earlier, note, proof)
+            seen += [earlier] if report.check(held, good, bad) else []
+    except BROKEN:
+        report.check(False, "log/witnessed or log/consistency is not written as simsvc writes it.")
+    for key in (key for key in given if key.kind == WITNESS_KEY):
+        stamps = [(found.size, stamp) for found in seen if (stamp := found.signed_by(key))]
+        size, stamp = stamps[0] if stamps else (0, "")
+        good = f"The witness {key.name} signed the checkpoint of {size} events at {stamp}."
+        report.check(bool(stamps), good, f"The witness {key.name} did not sign the checkpoint.")
+    return {name for found in seen for name, _, _ in found.signatures} - {key.name for key in given}
+
+
+def _with_followers(asked: list[Key], inside: list[Key], files: dict[str, bytes]) -> list[Key]:
+    """Return the keys that were given, and those that replaced them: both signed one checkpoint then."""
+    trusted = list(asked)
+    for name in sorted(files, key=lambda name: (len(name), name)):
+        if name.startswith("log/rotations/"):
+            note = Note.of(files[name])
+            if any(note.signed_by(key) == "signed" for key in trusted):
+                trusted += [key for key in inside if key not in trusted and note.signed_by(key) == "signed"]
+    return trusted
+
+
+def is_included(index: int, data: bytes, proof: list[bytes], note: Note) -> bool:
+    """Return whether data is leaf `index` of the tree. Source: RFC 9162, section 2.1.3.2."""
+    if not 0 <= index < note.size or any(len(digest) != 32 for digest in proof):
+        return False
+    place, last, digest = index, note.size - 1, hashlib.sha256(b"\0" + data).digest()
+    for other in proof:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            digest = hashlib.sha256(b"\1" + other + digest).digest()
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            digest = hashlib.sha256(b"\1" + digest + other).digest()
+        place, last = place >> 1, last >> 1
+    return last == 0 and digest == note.root
+
+
+def contains(old: Note, new: Note, proof: list[bytes]) -> bool:
+    """Return whether a tree begins with an earlier one. Source: RFC 9162, section 2.1.4.2."""
+    if not 0 < old.size < new.size or any(len(digest) != 32 for digest in proof):
+        return (old.size, old.root, proof) == (new.size, new.root, [])
+    whole = [old.root, *proof] if old.size & (old.size - 1) == 0 else proof
+    place, last = old.size - 1, new.size - 1
+    while place & 1:
+        place, last = place >> 1, last >> 1
+    before = after = whole[0] if whole else b""
+    for other in whole[1:]:
+        if last == 0:
+            return False
+        if place & 1 or place == last:
+            before = hashlib.sha256(b"\1" + other + before).digest()
+            after = hashlib.sha256(b"\1" + other + after).digest()
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        else:
+            after = hashlib.sha256(b"\1" + after + other).digest()
+        place, last = place >> 1, last >> 1
+    return last == 0 and (before, after) == (old.root, new.root)
+
+
+def read_events(files: dict[str, bytes], note: Note, report: Report) -> list[Event]:
+    """Return the events that are proved to be in the log, oldest first; name those that are not."""
+    events: list[Event] = []
+    before = report.failed
+    lines = files["log/events.jsonl"].decode(errors="replace").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            events += _proved(line, note, report)
+        except BROKEN:
+            report.check(False, f"Line {number} of log/events.jsonl is not written as an event is.")
+    if [event.seq for event in events] != sorted({event.seq for event in events}):
+        report.check(False, "The events are not in the order of the log, or one stands there twice.")
+    if report.failed == before:
+        whole = f"All {len(events)} events are in the log as the checkpoint fixes it, unchanged."
+        report.check(bool(events), whole, "There are no events.")
+    return sorted(events, key=lambda event: event.seq)
+
+
+def _proved(line: str, note: Note, report: Report) -> list[Event]:
+    given = parsed(line)
+    if json.dumps(given, sort_keys=True, ensure_ascii=False, separators=(",", ":")) != line:
+        raise ValueError("not as simsvc writes it")
+    leaf, content, salt = parsed(given["leaf"]), given["content"], given["salt"]
+    title = f"event {leaf['seq']} of {leaf['at']} ({leaf['kind']}, {leaf['subject']})"
+    proof = [bytes.fromhex(text) for text in given["proof"]]
+    included = is_included(leaf["seq"] - 1, given["leaf"].encode(), proof, note)
+    if not included or given["index"] != leaf["seq"] - 1:
+        report.check(
+            False, f"The {title} is not in the log of this checkpoint: it was changed, or its proof."
+        )
+        return []
+    said = None
+    if content is not None:
+        digest = sha256(bytes.fromhex(salt) + content.encode())
+        same = digest == leaf["content_sha256"] and len(salt) == SALT_DIGITS
+        said = dict(parsed(content)) if same else None
+        if not same:
+            report.check(False, f"The content of {title} is not what was logged.")
+    fields = (leaf["seq"], leaf["at"], leaf["kind"], leaf["actor"], leaf["subject"])
+    return [Event(*fields, erased=content is None, said=said)]
+
+
+def check_times(_files: dict[str, bytes], events: list[Event], report: Report) -> None:
+    """Check that no event is dated before an earlier one by more than the clock's tolerance."""
+    latest = None
+    for event in events:
+        at = datetime.fromisoformat(event.at)
+        if latest and at < latest - CLOCK_TOLERANCE:
+            report.check(False, f"Event {event.seq} is dated {event.at}, before events that stand before it.")
+        latest = max(at, latest or at)
+
+
+def check_erased(_files: dict[str, bytes], events: list[Event], report: Report) -> None:
+    """Check that a receipt lists each event whose content is gone, and name the receipt."""
+    receipts = {
+        seq: event
+        for event in reversed(events)
+        if event.kind in {"erasure", "retention"}
+        for seq in event.says("events") or ()
+    }
+    for event in (event for event in events if event.erased):
+        title = f"The content of event {event.seq} ({event.kind}, {event.subject})"
+        receipt = receipts.get(event.seq)
+        if receipt is None or receipt.seq < event.seq:
+            report.check(False, f"{title} is missing, and no receipt says that it was erased.")
+        else:
+            by = f"event {receipt.seq} of {receipt.at} by {receipt.actor}"
+            report.check(True, f"{title} was erased; receipt: {by}.")
+
+
+def check_records(files: dict[str, bytes], events: list[Event], report: Report) -> None:
+    """Check each record against its events; name each record that the log has and the file has not."""
+    present = {name[8:-5] for name in files if name.startswith("records/")}
+    logged = {event.subject[9:]: event for event in events if event.kind == "estimate"}
+    for record_id in sorted(present):
+        try:
+            _check_record(record_id, files, events, report)
+        except BROKEN:
+            report.check(False, f"records/{record_id}.json is not written as a record is.")
+    for record_id in sorted(logged.keys() - present):
+        erased = f"Record {record_id} was erased: only its events are left, without their contents."
+        missing = f"Record {record_id} is missing, although the log says that it was made."
+        report.check(logged[record_id].erased, erased, missing)
+
+
+def _check_record(record_id: str, files: dict[str, bytes], events: list[Event], report: Report) -> None:
+    file = parsed(files[f"records/{record_id}.json"])
+    shown, now = file["record"], file["logged"]["estimate"]
+    title = f"Record {shown['number']} ({record_id})"
+    about = [event for event in events if event.subject == f"estimate:{record_id}"]
+    made = [event for event in about if event.kind == "estimate"]
+    older = (events[0].says("not_logged_up_to") or {}) if events[0].seq == 1 else {}
+    if not made and shown["number"] <= older.get("estimates", 0):
+        say(f"note   {title} is older than the log, which proves nothing about it.")
+        return
+    said = made[0].said if len(made) == 1 else None
+    wrong = ["the log has no estimate of it"] if said is None else _differing(said, now)
+    similar = [{**near, "similarity": 1 - near["distance"] ** 2 / 2} for near in now["neighbours"]]
+    refer = now["refer_reason"] is not None
+    whole = {**now, **now["declared"], "id": record_id, "photo": now["photo_name"]}
+    whole |= {"refer": refer, "neighbours": similar}
+    wrong += [name for name, value in shown.items() if not _alike(value, whole.get(name))]
+    crop = files.get(f"crops/{record_id}.png")
+    wrong += ["the crop"] if crop is not None and sha256(crop) != now["crop_sha256"] else []
+    wrong += _model_and_build(now, files, events)
+    ends = shown["interval_years"]
+    likely = f", likely between {ends[0]} and {ends[1]}" if ends else ""
+    answer = f"{shown['age_years']} years{likely}; model {shown['model']}"
+    answer = f"no estimate ({shown['code']})" if shown["age_years"] is None else answer
+    good = f"{title} is what was logged at {made[0].at if made else '?'}: {answer}."
+    report.check(not wrong, good, f"{title} is not what was logged: {', '.join(dict.fromkeys(wrong))}.")
+    _check_decisions(title, file, [event for event in about if event.kind == "decision"], report)
+
+
+def _differing(said: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    return [name for name, value in said.items() if name not in now or now[name] != value]
+
+
+def _alike(shown: Any, exact: Any) -> bool:
+    """Return whether a value is as the log has it: records round numbers, and times to milliseconds."""
+    if isinstance(shown, dict) and isinstance(exact, dict):
+        derived = shown.keys() - exact.keys() & {"sentence"}  # a calibration's: it follows from its numbers
+        return all(_alike(shown[name], exact.get(name)) for name in shown.keys() - derived)
+    if isinstance(shown, list) and isinstance(exact, list) and len(shown) == len(exact):
+        return all(map(_alike, shown, exact))
+    if isinstance(shown, float) and isinstance(exact, (int, float)):
+        return shown in {exact, round(exact, 2), round(exact, 4)}
+    if isinstance(shown, str) and isinstance(exact, str) and "T" in shown and len(shown) == 29:
+        return shown in {exact, datetime.fromisoformat(exact).isoformat(timespec="milliseconds")}
+    return bool(shown == exact)
+
+
+def _model_and_build(now: dict[str, Any], files: dict[str, bytes], events: list[Event]) -> list[str]:
+    """Return what of the model and the index build is not as the record or the log names it."""
+    wrong = []
+    model = files.get(f"models/{now['bundle_sha256']}/model.json")
+    if model is not None:
+        weights = [file["sha256"] for file in parsed(model)["files"].values()]
+        if sha256(model) != now["bundle_sha256"] or now["model_sha256"] not in weights:
+            wrong.append("the model")
+    build = parsed(files.get(f"builds/{now['index']}.json", b"null"))
+    subject = f"index:{now['index']}"
+    logged = {event.says("manifest_sha256") for event in events if event.subject == subject} - {None}
+    if build and (build["label"] != now["index"] or (logged and build["manifest_sha256"] not in logged)):
+        wrong.append("the index build")
+    return wrong
+
+
+def _check_decisions(title: str, file: dict[str, Any], events: list[Event], report: Report) -> None:
+    """Check that the decisions are those of the log, in its order, numbered from 1 without a gap."""
+    shown, now, said = file["decisions"], file["logged"]["decisions"], [event.said or {} for event in events]
+    numbers = [[one.get("number") for one in several] for several in (shown, now, said)]
+    same = all(found == list(range(1, len(now) + 1)) for found in numbers)
+    wrong = [] if same else ["the log has others, or another order"]
+    for one, exact, logged in zip(shown, now, said, strict=False):
+        fields = [name for name in one if not _alike(one[name], exact.get(name))]
+        fields = sorted({*fields, *_differing(logged, exact)})
+        wrong += [f"{name} of decision {one['number']}" for name in fields]
+    if shown or events:
+        made = ", then ".join(f"{one['kind']} by {one['decided_by']} at {one['created_at']}" for one in shown)
+        bad = f"The decisions on {title} are not what was logged: {', '.join(wrong)}."
+        report.check(not wrong, f"The decisions on {title} are what was logged: {made}.", bad)
+
+
+def check_handed_over(files: dict[str, bytes], events: list[Event], report: Report) -> None:
+    """Check that the log says who took this evidence: which files, and of each record which events."""
+    exports = [event for event in events if event.kind == "export" and event.says("what") == "evidence"]
+    taken = {event.subject: event for event in exports}
+    noted = {name: digest for event in taken.values() for name, digest in event.says("files").items()}
+    parts = ("records/", "crops/", "models/", "builds/")
+    held = {name: sha256(data) for name, data in files.items() if name.startswith(parts)}
+    wrong = sorted(name for name in held.keys() | noted.keys() if held.get(name) != noted.get(name))
+    for subject, event in taken.items():
+        before = [one.seq for one in events if one.subject == subject and one.seq < event.seq]
+        wrong += [f"events about {subject}"] if before != event.says("seqs") else []
+    if not taken or any(event.says("records") != len(taken) for event in taken.values()):
+        wrong.append("whole records")
+    last = max(taken.values(), default=None, key=lambda event: event.seq)
+    good = f"This evidence was handed over by {last.actor} at {last.at}: event {last.seq}." if last else ""
+    bad = f"The log does not say that this was handed over, or more was: {', '.join(wrong)}."
+    report.check(not wrong, good, bad)
+
+
+def check(files: dict[str, bytes], keys: list[Key]) -> int:
+    """Check everything, say what holds and what does not, and return how much does not."""
+    report = Report()
+    check_manifest(files, report)
+    note = check_checkpoint(files, keys, report)
+    if note is None:
+        report.check(False, "Without a checkpoint that holds, nothing proves the events and records.")
+        return report.failed
+    events = read_events(files, note, report)
+    for step in (check_times, check_erased, check_records, check_handed_over):
+        try:
+            step(files, events, report)
+        except BROKEN:
+            report.check(False, "A part of the evidence is not written as simsvc writes it.")
+    return report.failed
+
+
+def main(words: list[str]) -> int:
+    """Check the file that the command names, and return the exit status."""
+    parser = argparse.ArgumentParser(description="Check evidence of simsvc offline.")
+    parser.add_argument("file", help="the ZIP file")
+    published = "verifier key of the log, or of a witness, as published"
+    parser.add_argument("--key", action="append", default=[], metavar="VKEY", help=published)
+    asked = parser.parse_args(words)
+    try:
+        keys, files = [Key.of(text) for text in asked.key], read_files(asked.file)
+    except Unreadable as problem:
+        say(f"{Path(asked.file).name} cannot be read as evidence: {problem}.")
+        return 2
+    except BROKEN:
+        say("What stands after --key is not a verifier key: name+hash+base64.")
+        return 2
+    failed = check(files, keys)
+    say(f"Result: {failed} of these do not hold." if failed else "Result: everything holds.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.exit(main(sys.argv[1:]))

@@ -73,6 +73,7 @@ def evidence_taker(services: Services, *, tells_reads: bool = True) -> EvidenceT
         lambda recorded: _model_files(services, recorded),
         {name: (folder / name).read_bytes() for name in ENCLOSED},
         without="" if tells_reads else READS,
+        subjects=services.reads.subjects_of_case,
     )
 
 

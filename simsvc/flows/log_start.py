@@ -1,4 +1,4 @@
-"""Log settings and model at start, if they changed."""
+"""Log settings at start, if they changed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ class Log(Protocol):
         """Log the content unless the latest event of this kind and subject says the same."""
 
 
-def log_start(log: Log, settings: Mapping[str, str], model_version: str, model_sha256: str) -> None:
-    """Log the settings and the model of a starting process, if they changed; raises StoreError."""
+def log_start(log: Log, settings: Mapping[str, str]) -> None:
+    """Log the settings of a starting process, if they changed; raises StoreError."""
     log.note_change(NewEvent(EventKind.SETTINGS, COMMAND, "settings", dict(settings)))
-    model = {"version": model_version, "sha256": model_sha256}
-    log.note_change(NewEvent(EventKind.MODEL_SWITCH, COMMAND, "model", model))

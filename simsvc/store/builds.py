@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
 from simsvc.store.database import Store
+from simsvc.store.served_log import ServedLog, log_build
 from simsvc.store.tables import BuildRow, FaceRow, Table
 from simsvc.values import LabelledFace
 
@@ -24,11 +25,23 @@ _INSERTS: dict[str, Callable[[type[Table]], Any]] = {"sqlite": sqlite.insert, "p
 class BuildStore(Store):
     """Remembers which builds were made, and the faces in them."""
 
-    def record(self, manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        """Put a build and its faces on record in one transaction; again is the same as once."""
+    def record(self, manifest: Manifest, faces: Sequence[LabelledFace], how: str = "made") -> None:
+        """Put a build and its faces on record and log it in one transaction; again is the same as once.
+
+        `how` is "made" here, or "accepted" from elsewhere.
+        """
+        row = _build_row(manifest)
+        content = {
+            "how": how,
+            "manifest_sha256": row["manifest_sha256"],
+            "model_sha256": manifest.model.sha256,
+            "faces": manifest.count,
+        }
+        ServedLog(self._database).log_earlier_builds()
         with self._database.transaction() as session:
             face_rows(session, faces)
-            _upsert(session, BuildRow, "label", [_build_row(manifest)])
+            _upsert(session, BuildRow, "label", [row])
+            log_build(session, manifest.label, content)
 
     def made_at(self) -> dict[str, datetime]:
         """Return when each build on record was made, by label."""

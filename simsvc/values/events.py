@@ -31,6 +31,8 @@ class EventKind(StrEnum):
     VERIFICATION = "verification"
     REFERRAL = "referral"
     BACKUP = "backup"
+    BUILD = "build"
+    SERVED = "served"
 
 
 COMMAND = "command"

@@ -12,10 +12,12 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.flows.accounts import utc_now
+from simsvc.flows.served import IndexGuard
 from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
+from simsvc.wiring.served import index_guard
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 
 
@@ -30,6 +32,7 @@ class IndexServices:
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
     switcher: Switcher
     decoder: PhotoDecoder
+    guard: IndexGuard
 
     @property
     def trained_on(self) -> frozenset[str]:
@@ -63,7 +66,12 @@ def index_services(settings: Settings) -> IndexServices:
     database, shelf = open_database(settings), open_shelf(settings)
     switcher, detector = make_switcher(bundle, shelf, database, utc_now), detector_of(bundle)
     decoder = PhotoDecoder(helpers_of_command())
-    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, decoder)
+    guard = index_guard(database, shelf)
+
+    def on_built(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
+        switcher.on_built(manifest, faces, "made")
+
+    return IndexServices(settings, bundle, detector, shelf, on_built, switcher, decoder, guard)
 
 
 def open_shelf(settings: Settings) -> IndexStore:

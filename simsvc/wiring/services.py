@@ -8,7 +8,7 @@ import hmac
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -85,6 +85,7 @@ from simsvc.store.saved_views import SavedViewStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.second_factors import SecondFactorStore
 from simsvc.store.sent_forms import SentFormStore
+from simsvc.store.served_log import ServedLog
 from simsvc.store.sessions import SessionStore
 from simsvc.store.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.tokens import TokenStore
@@ -93,6 +94,7 @@ from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
+from simsvc.wiring.served import admit, index_guard
 
 _log = logging.getLogger(__name__)
 OPEN_GALLERIES = 8
@@ -105,6 +107,7 @@ class _Opened:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     pipeline: EstimatePipeline | None = None
+    current: CurrentIndex | None = None
     queue: BatchQueue | None = None
 
 
@@ -270,6 +273,10 @@ class Services:
         bundle = load_bundle(settings.bundle_dir)
         return replace(pipeline, model=served_model(bundle, settings.engine, settings.threads, callers))
 
+    def index_problem(self) -> IndexUnusable | None:
+        """Return why the build in current.json is not the one in service, or None if it is."""
+        return self._opened.current.problem if self._opened.current else None
+
     def queue(self) -> BatchQueue:
         """Return the batch queue, opened on first use.
 
@@ -418,14 +425,15 @@ class Services:
         return read_plot(self.settings.bundle_dir, name)
 
     def log_start(self) -> None:
-        """Log settings and model if they changed since the last start.
+        """Log settings and model if they changed since the last start, and builds of earlier versions.
 
         Raises:
-            BundleError: the model cannot be used.
+            BundleError: the model cannot be used, or may not go into service.
             StoreError: the database cannot be used.
         """
-        bundle = load_document(self.settings.bundle_dir)
-        log_start(self.log, shown(self.settings), bundle.version, bundle.sha256)
+        log_start(self.log, shown(self.settings))
+        ServedLog(self.database).log_earlier_builds()
+        admit(self.database, load_document(self.settings.bundle_dir))
 
     def warm_up(self) -> None:
         """Warm up every engine with a grey square.
@@ -446,13 +454,16 @@ class Services:
 
         settings = self.settings
         bundle = load_bundle(settings.bundle_dir)
+        admit(self.database, bundle)
         model = served_model(bundle, settings.engine, settings.threads)
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
+        guard = index_guard(self.database, self.shelf)
+        self._opened.current = CurrentIndex(settings.index_root, model.sha256, guard)
         return EstimatePipeline(
             detector=detector_of(bundle),
             model=model,
-            index=CurrentIndex(settings.index_root, model.sha256).get,
+            index=self._opened.current.get,
             recorder=self.estimates,
             neighbours=settings.neighbours,
             max_bytes=settings.max_upload_bytes,
@@ -517,7 +528,10 @@ def make_switcher(
     """Return the service that switches index builds."""
     store = BuildStore(database)
 
-    def record(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        store.record(manifest, shelf.face_changes().kept(faces))
+    def record(manifest: Manifest, faces: Sequence[LabelledFace], how: str) -> None:
+        store.record(manifest, shelf.face_changes().kept(faces), how)
 
-    return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
+    def logged(label: str) -> Set[str]:
+        return ServedLog(database).index(label).manifests
+
+    return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, logged, now)

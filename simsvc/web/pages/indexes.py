@@ -18,7 +18,7 @@ from simsvc.domain.gallery.build_figures import BuildFigures, compared_decades
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
 from simsvc.domain.gallery.skip_words import SKIP_WORDS
-from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnusable, SimsvcError
+from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexNotServed, IndexUnusable, SimsvcError
 from simsvc.messages import Message
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
@@ -69,7 +69,7 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
     label = f"{index_name}/{build_id}"
     try:
         manifest = services().switcher().use(label, by=person().id)
-    except (IndexDamaged, IndexModelMismatch) as refusal:
+    except (IndexDamaged, IndexModelMismatch, IndexNotServed) as refusal:
         return _page(Problem(refusal.message)), status_of(refusal)
     _log.info("user %s put the index %s into service", person().id, label)
     flash(

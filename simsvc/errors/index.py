@@ -101,12 +101,12 @@ class IndexNotServed(IndexUnusable):
             "service. To use one of them, run `flask index use BUILD`."
         ),
         "changed": N_(
-            "%(file)s of index build %(label)s was changed while it was in service, so the build is not used. "
-            "Restore it from a backup, or choose another build with `flask index use BUILD`."
+            "%(file)s of index build %(label)s was changed while it was in service, so the build is not "
+            "used. Restore it from a backup, or choose another build with `flask index use BUILD`."
         ),
         "accept": N_(
-            "The log does not have index build %(label)s, so it cannot go into service. If you copied it here "
-            "yourself, run `flask index use %(label)s --accept`."
+            "The log does not have index build %(label)s, so it cannot go into service. If you copied it "
+            "here yourself, run `flask index use %(label)s --accept`."
         ),
     }
 

@@ -78,8 +78,8 @@ class ModelNotLogged(BundleError):
             "restore the bundle folder."
         ),
         "replaced": N_(
-            "The model in the bundle folder was replaced by %(version)s while the service ran. Estimates come "
-            "from the earlier model until a restart. If you put it there, run `flask model accept` and "
+            "The model in the bundle folder was replaced by %(version)s while the service ran. Estimates "
+            "come from the earlier model until a restart. If you put it there, run `flask model accept` and "
             "restart; otherwise restore the bundle folder."
         ),
         "restart": N_(

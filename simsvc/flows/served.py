@@ -160,7 +160,7 @@ def accept_model(book: ServedBook, log: EventLog, model: Mapping[str, str]) -> N
 def note_quietly(
     book: ServedBook, part: str, problem: SimsvcError, more: Mapping[str, str] | None = None
 ) -> None:
-    """Log a problem with what is in service once; if the database cannot be used, only the process says so."""
+    """Log a problem with what is in service once; if that fails, only the process's own log has it."""
     _quietly(lambda: book.note(part, {**problem_content(problem), **(more or {})}))
 
 

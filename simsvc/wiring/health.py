@@ -26,7 +26,7 @@ from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
-from simsvc.wiring.served import admit, index_guard, model_problem
+from simsvc.wiring.served import admit, index_guard
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
@@ -76,9 +76,7 @@ def folders(settings: Settings) -> tuple[Path, ...]:
 
 
 def _open_model(services: Services) -> str | Degraded:
-    pipeline = services.pipeline()
-    model = pipeline.model
-    problem = model_problem(services.settings, services.database, pipeline.bundle_sha256 or "")
+    model, problem = services.pipeline().model, services.model_problem()
     if problem is not None and problem.reason != "restart":
         raise problem
     if problem is not None:

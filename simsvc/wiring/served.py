@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.adapters.index.changed_files import read_changed
+from simsvc.adapters.index.changed_files import ChangedFile, read_changed
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.shipped import SHIPPED
 from simsvc.domain.audit.served import model_origin
@@ -51,15 +51,19 @@ def named(bundle: Bundle) -> dict[str, str]:
     }
 
 
-def model_problem(settings: Settings, database: Database, opened_sha256: str) -> ModelNotLogged | None:
+def model_problem(
+    settings: Settings, database: Database, opened_sha256: str, known: ChangedFile | None
+) -> ModelNotLogged | None:
     """Return how the bundle folder differs from the model that a process opened, if it does, and log it once.
+
+    `known` was marked as changed before the process checked every file.
 
     Raises:
         BundleError: model.json cannot be read.
         StoreError: the database cannot be used.
     """
     found = read_changed(settings.index_root).model
-    if found is not None and found.of == opened_sha256:
+    if found is not None and found != known and found.of == opened_sha256:
         return ModelNotLogged("changed", file=found.file)
     bundle = load_document(settings.bundle_dir)
     if bundle.document_sha256 == opened_sha256:
@@ -67,6 +71,5 @@ def model_problem(settings: Settings, database: Database, opened_sha256: str) ->
     book = ServedLog(database)
     if model_origin(book.model(bundle.document_sha256, bundle.sha256), SHIPPED):
         return ModelNotLogged("restart", version=bundle.version)
-    problem = ModelNotLogged("replaced", version=bundle.version)
-    note_quietly(book, MODEL, problem, named(bundle))
-    return problem
+    note_quietly(book, MODEL, ModelNotLogged("start", version=bundle.version), named(bundle))
+    return ModelNotLogged("replaced", version=bundle.version)

@@ -22,6 +22,7 @@ from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.crypto.totp import PyotpCodes
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.changed_files import ChangedFile, read_changed
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.face_list import FaceFacts, FaceLister, read_facts
 from simsvc.adapters.index.live_index import LiveGallery
@@ -45,7 +46,7 @@ from simsvc.domain.gallery.build_figures import BuildFigures, build_figures
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, OidcRefused, StoreError
+from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, ModelNotLogged, OidcRefused, StoreError
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
@@ -94,7 +95,7 @@ from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
-from simsvc.wiring.served import admit, index_guard
+from simsvc.wiring.served import admit, index_guard, model_problem
 
 _log = logging.getLogger(__name__)
 OPEN_GALLERIES = 8
@@ -108,6 +109,7 @@ class _Opened:
     lock: threading.Lock = field(default_factory=threading.Lock)
     pipeline: EstimatePipeline | None = None
     current: CurrentIndex | None = None
+    model_mark: ChangedFile | None = None
     queue: BatchQueue | None = None
 
 
@@ -276,6 +278,16 @@ class Services:
     def index_problem(self) -> IndexUnusable | None:
         """Return why the build in current.json is not the one in service, or None if it is."""
         return self._opened.current.problem if self._opened.current else None
+
+    def model_problem(self) -> ModelNotLogged | None:
+        """Return how the bundle folder differs from the model in service, if it does, and log it once.
+
+        Raises:
+            BundleError: the model cannot be used.
+            StoreError: the database cannot be used.
+        """
+        opened_sha256 = self.pipeline().bundle_sha256 or ""
+        return model_problem(self.settings, self.database, opened_sha256, self._opened.model_mark)
 
     def queue(self) -> BatchQueue:
         """Return the batch queue, opened on first use.
@@ -453,6 +465,7 @@ class Services:
         from simsvc.adapters.ops.metrics import note_estimate  # noqa: PLC0415 - after a worker forked, see there
 
         settings = self.settings
+        self._opened.model_mark = read_changed(settings.index_root).model
         bundle = load_bundle(settings.bundle_dir)
         admit(self.database, bundle)
         model = served_model(bundle, settings.engine, settings.threads)

@@ -146,14 +146,14 @@ def admit_model(
         note_quietly(book, MODEL, problem, model)
         raise problem
     if facts.last != model["bundle_sha256"]:
-        log.note_change(NewEvent(EventKind.MODEL_SWITCH, COMMAND, MODEL, {**model, "how": origin}))
+        log.note_change(NewEvent(EventKind.MODEL_SWITCH, COMMAND, MODEL, {**model, "what": origin}))
     _quietly(lambda: book.note_end(MODEL))
 
 
 def accept_model(book: ServedBook, log: EventLog, model: Mapping[str, str]) -> None:
     """Log that a person put a model there, unless it is the last in the log; raises StoreError."""
     if book.model(model["bundle_sha256"], model["sha256"]).last != model["bundle_sha256"]:
-        log.note_change(NewEvent(EventKind.MODEL_SWITCH, COMMAND, MODEL, {**model, "how": "accepted"}))
+        log.note_change(NewEvent(EventKind.MODEL_SWITCH, COMMAND, MODEL, {**model, "what": "accepted"}))
     book.note_end(MODEL)
 
 

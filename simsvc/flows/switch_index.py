@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.errors import IndexModelMismatch, IndexNotServed, IndexUnusable
 from simsvc.values import LabelledFace
+
+What = Literal["made", "accepted"]
+"""How a build came to be known: it was made here, or elsewhere and accepted."""
 
 
 class Faces(Protocol):
@@ -62,7 +65,7 @@ class Switcher:
     switches: Switches
     model_version: str
     model_sha256: str
-    on_built: Callable[[Manifest, Sequence[LabelledFace], str], None]
+    on_built: Callable[[Manifest, Sequence[LabelledFace], What], None]
     logged: Callable[[str], Set[str]]
     now: Callable[[], datetime]
 
@@ -91,8 +94,7 @@ class Switcher:
         manifest = self.fitting(label)
         if not accept and self.shelf.manifest_sha256(label) not in self.logged(label):
             raise IndexNotServed("accept", label=label)
-        how = "accepted" if accept else "made"
-        self.on_built(manifest, self.shelf.gallery(label).faces, how)
+        self.on_built(manifest, self.shelf.gallery(label).faces, "accepted" if accept else "made")
         with self.switches.recording(label, self._previous(), by, self.now()):
             self.shelf.switch(label)
         return manifest

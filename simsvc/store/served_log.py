@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from simsvc.domain.audit.chain import is_whole
@@ -16,10 +16,8 @@ from simsvc.store.audit_append import append, lock_log
 from simsvc.store.audit_snapshot import LogSnapshot
 from simsvc.store.database import Store
 from simsvc.store.tables import BuildRow, EventRow, ModelSwitchRow
-from simsvc.values.events import COMMAND, PROGRAM, EventKind, NewEvent
+from simsvc.values.events import PROGRAM, EventKind, NewEvent
 
-MODEL = "model"
-"""Subject of events about the model in service."""
 SWITCHES_READ = 50
 """Latest switches that are considered when an earlier build has to take over."""
 
@@ -91,7 +89,7 @@ class ServedLog(Store):
         """Return what the log has of a model."""
         newest = select(ModelSwitchRow.bundle_sha256).order_by(ModelSwitchRow.sequence.desc()).limit(1)
         with self._database.reading() as session:
-            said = _said(session, EventKind.MODEL_SWITCH, MODEL)
+            said = _said(session, EventKind.MODEL_SWITCH)
             logged = frozenset(str(one["bundle_sha256"]) for one in said if "bundle_sha256" in one)
             earlier = [str(one["sha256"]) for one in said if "bundle_sha256" not in one]
             return ModelFacts(
@@ -104,7 +102,7 @@ class ServedLog(Store):
             )
 
 
-def log_build(session: Session, label: str, content: Mapping[str, Any], actor: str = COMMAND) -> None:
+def log_build(session: Session, label: str, content: Mapping[str, Any], actor: str) -> None:
     """Log an index build unless the log has it with this manifest.
 
     Call `ServedLog.log_earlier_builds` first, before a row of `builds` is written.
@@ -116,7 +114,7 @@ def log_build(session: Session, label: str, content: Mapping[str, Any], actor: s
 def _log_rows(session: Session) -> None:
     for row in session.scalars(select(BuildRow).order_by(BuildRow.sequence)).all():
         content = {
-            "how": "found at upgrade",
+            "what": "found at upgrade",
             "manifest_sha256": row.manifest_sha256,
             "model_sha256": row.model_sha256,
             "faces": row.count,
@@ -145,9 +143,11 @@ def _switched(session: Session, count: int) -> list[str]:
     return [subject.removeprefix("index:") for subject in subjects]
 
 
-def _said(session: Session, kind: EventKind, subject: str) -> list[dict[str, Any]]:
-    """Return the contents of the events of a kind and subject that are as they were logged, oldest first."""
-    wanted = (EventRow.kind == str(kind)) & (EventRow.subject == subject)
+def _said(session: Session, kind: EventKind, subject: str | None = None) -> list[dict[str, Any]]:
+    """Return the contents of unchanged events of a kind, and subject, oldest first."""
+    wanted = EventRow.kind == str(kind)
+    if subject is not None:
+        wanted = and_(wanted, EventRow.subject == subject)
     found = LogSnapshot(session).matching(wanted)
     return [json.loads(one.content) for one in found if one.content is not None and is_whole(one)]
 

@@ -56,7 +56,7 @@ from simsvc.flows.log_start import log_start
 from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.referrals import Referrals
 from simsvc.flows.second_factor import SecondFactors
-from simsvc.flows.switch_index import Switcher
+from simsvc.flows.switch_index import Switcher, What
 from simsvc.flows.tokens import Tokens
 from simsvc.flows.verifications import Verifier
 from simsvc.settings import Settings, cores, environment_of
@@ -541,8 +541,8 @@ def make_switcher(
     """Return the service that switches index builds."""
     store = BuildStore(database)
 
-    def record(manifest: Manifest, faces: Sequence[LabelledFace], how: str) -> None:
-        store.record(manifest, shelf.face_changes().kept(faces), how)
+    def record(manifest: Manifest, faces: Sequence[LabelledFace], what: What) -> None:
+        store.record(manifest, shelf.face_changes().kept(faces), what=what)
 
     def logged(label: str) -> Set[str]:
         return ServedLog(database).index(label).manifests

@@ -109,6 +109,7 @@ def test_replay_takes_the_recorded_index_and_model(site: Settings, photo: str, t
     assert "agrees" in run("replay", record.id, "--photo", photo)
     switched = site.model_copy(update={"bundle_dir": make_tiny_bundle(tmp_path / "newer", seed=1)})
     anew = restarted(switched)
+    anew("model", "accept")
     anew("index", "build", "--source", "folder", "--path", str(tmp_path / "more"), "--name", "newer", "--use")
     newer = judged(switched)
     assert newer.estimate.model != record.estimate.model

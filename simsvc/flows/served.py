@@ -28,6 +28,10 @@ class LoggedIndex(Protocol):
     def switched(self) -> str | None:
         """Label of the last logged switch."""
 
+    @property
+    def is_first(self) -> bool:
+        """Whether the log has no build at all."""
+
 
 class ServedBook(Protocol):
     """What the log says of what may be in service; every method raises StoreError."""
@@ -65,15 +69,28 @@ class IndexGuard:
     Attributes:
         manifest_sha256: returns the SHA-256 of a build's manifest.json; None if it cannot be read.
         pointed: returns the label in current.json at this moment.
+        adopt: records and logs a build that is found with a new database.
     """
 
     book: ServedBook
     manifest_sha256: Callable[[str], str | None]
     pointed: Callable[[], str | None]
+    adopt: Callable[[str], None]
+
+    def logged(self, label: str) -> LoggedIndex:
+        """Return what the log has of a build; a log without any build takes this one.
+
+        Raises StoreError, and IndexUnusable if its files cannot be read.
+        """
+        logged = self.book.index(label)
+        if not logged.is_first:
+            return logged
+        self.adopt(label)
+        return self.book.index(label)
 
     def check(self, label: str) -> None:
         """Raise IndexNotServed if the build in current.json is not what the log has, and log that once."""
-        problem = self._judged(label, self.book.index(label))
+        problem = self._judged(label, self.logged(label))
         if problem is not None:
             problem = self._confirmed(label, problem)
         if problem is not None:

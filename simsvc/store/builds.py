@@ -31,11 +31,11 @@ class BuildStore(Store):
         manifest: Manifest,
         faces: Sequence[LabelledFace],
         actor: str = COMMAND,
-        what: Literal["made", "accepted"] = "made",
+        what: Literal["made", "accepted", "found at first start"] = "made",
     ) -> None:
         """Put a build and its faces on record and log it in one transaction; again is the same as once.
 
-        It was made here, or made elsewhere and accepted.
+        It was made here, or made elsewhere and accepted, or found with a new database.
         """
         row = _build_row(manifest)
         content = {name: row[name] for name in ("manifest_sha256", "model_sha256")}

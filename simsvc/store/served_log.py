@@ -24,10 +24,17 @@ SWITCHES_READ = 50
 
 @dataclass(frozen=True, slots=True)
 class LoggedIndex:
-    """What the log has of an index build: SHA-256 of its manifests; and which build it last switched to."""
+    """What the log has of an index build.
+
+    Attributes:
+        manifests: SHA-256 of its manifests.
+        switched: label of the build that was last switched to.
+        is_first: whether the log has no build at all.
+    """
 
     manifests: frozenset[str]
     switched: str | None
+    is_first: bool
 
 
 class ServedLog(Store):
@@ -37,7 +44,7 @@ class ServedLog(Store):
         """Return what the log has of an index build; builds of earlier versions are logged first."""
         with self._database.reading() as session:
             found = _logged_index(session, label)
-            if found.manifests or _has_builds(session):
+            if not found.is_first:
                 return found
         self.log_earlier_builds()
         with self._database.reading() as session:
@@ -128,8 +135,8 @@ def _has_builds(session: Session) -> bool:
 
 
 def _logged_index(session: Session, label: str) -> LoggedIndex:
-    switched = _switched(session, 1)
-    return LoggedIndex(_manifests(session, label), switched[0] if switched else None)
+    switched = next(iter(_switched(session, 1)), None)
+    return LoggedIndex(_manifests(session, label), switched, not _has_builds(session))
 
 
 def _manifests(session: Session, label: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from simsvc.flows.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
-from simsvc.wiring.served import index_guard
+from simsvc.wiring.served import admit, index_guard
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 
 
@@ -33,6 +33,7 @@ class IndexServices:
     switcher: Switcher
     decoder: PhotoDecoder
     guard: IndexGuard
+    admit: Callable[[], None]
 
     @property
     def trained_on(self) -> frozenset[str]:
@@ -50,8 +51,11 @@ class IndexServices:
 
         Raises:
             BundleDamaged: it cannot be loaded.
+            ModelNotLogged: it may not go into service, nor may what is built with it.
             EngineMissing: the engine is not installed.
+            StoreError: the database cannot be used.
         """
+        self.admit()
         return building_model(self.bundle, engine or self.engine, self.settings.threads, callers)
 
 
@@ -71,7 +75,9 @@ def index_services(settings: Settings) -> IndexServices:
     def on_built(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
         switcher.on_built(manifest, faces, "made")
 
-    return IndexServices(settings, bundle, detector, shelf, on_built, switcher, decoder, guard)
+    return IndexServices(
+        settings, bundle, detector, shelf, on_built, switcher, decoder, guard, lambda: admit(database, bundle)
+    )
 
 
 def open_shelf(settings: Settings) -> IndexStore:

@@ -11,13 +11,19 @@ from simsvc.errors import ModelNotLogged
 from simsvc.flows.served import MODEL, IndexGuard, accept_model, admit_model, note_quietly
 from simsvc.settings import Settings
 from simsvc.store.audit_log import EventLog
+from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.served_log import ServedLog
 
 
 def index_guard(database: Database, shelf: IndexStore) -> IndexGuard:
     """Return what says which index builds may be in service."""
-    return IndexGuard(ServedLog(database), shelf.manifest_sha256, shelf.current)
+
+    def adopt(label: str) -> None:
+        faces = shelf.face_changes().kept(shelf.gallery(label).faces)
+        BuildStore(database).record(shelf.manifest(label), faces, what="found at first start")
+
+    return IndexGuard(ServedLog(database), shelf.manifest_sha256, shelf.current, adopt)
 
 
 def admit(database: Database, bundle: Bundle) -> None:

@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -541,10 +542,16 @@ def make_switcher(
     """Return the service that switches index builds."""
     store = BuildStore(database)
 
+    guard = index_guard(database, shelf)
+
     def record(manifest: Manifest, faces: Sequence[LabelledFace], what: What) -> None:
+        with suppress(IndexUnusable):  # a new log takes the build in service before it has another one
+            current = shelf.current()
+            if current is not None and current != manifest.label:
+                guard.logged(current)
         store.record(manifest, shelf.face_changes().kept(faces), what=what)
 
     def logged(label: str) -> Set[str]:
-        return ServedLog(database).index(label).manifests
+        return guard.logged(label).manifests
 
     return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, logged, now)

@@ -35,7 +35,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     )
     desk = create_app(made).extensions["simsvc"]
     desk.secret_key()
-    desk.switcher().use(desk.shelf.current(), accept=True)  # built beside another database
+    desk.switcher().use(desk.shelf.current())
     for number in range(3):
         estimate(drawn_photo(number), f"{number}.jpg", desk.pipeline())
     desk.database.close()

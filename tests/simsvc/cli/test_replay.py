@@ -74,6 +74,7 @@ def test_a_prior_is_replayed_as_it_was(site: Settings, photo: str, tmp_path: Pat
     """An estimate under a prior comes out the same where another prior, or none, is set today."""
     folder = make_tiny_bundle(tmp_path / "told", shares=True)
     at = site.model_copy(update={"bundle_dir": folder, "age_prior": parse_age_prior("41-43")})
+    restarted(at)("model", "accept")
     label = restarted(at)(
         "index", "build", "--source", "folder", "--path", str(draw_gallery(tmp_path / "g", 15))
     )

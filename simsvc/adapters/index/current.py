@@ -146,6 +146,13 @@ class CurrentIndex:
                 self._index, self._seen = LiveIndex(index.base, self._journal.changes()), stamps
                 return self._index
             return self._take(self._follow(index, stamps), stamps)
+        except IndexNotServed as error:
+            edited = error.reason == "manifest" and error.params["label"] == index.label
+            kept = index if edited else self._fallen_back(index) or index  # what is open is as it was logged
+            _log.error("%s is in service: %s", kept.label, error.sentence)
+            self._take(kept, stamps)
+            self.problem = error
+            return kept
         except IndexUnusable as error:
             _log.error("%s stays in service: %s", index.label, error.sentence)
             self.problem, self._seen = error, stamps
@@ -172,10 +179,11 @@ class CurrentIndex:
             self._failed = key, error
             raise
 
-    def _fallen_back(self) -> LiveIndex | None:
+    def _fallen_back(self, index: LiveIndex | None = None) -> LiveIndex | None:
+        """Return the best build that may take over, as it is open if it is that one; None without any."""
         for label in self._guard.fallbacks():
             try:
-                return self._opened(label)
+                return index if index and index.label == label else self._opened(label)
             except IndexUnusable as error:
                 _log.warning("%s cannot take over: %s", label, error.sentence)
         return None

@@ -28,7 +28,7 @@ audit_group = AppGroup("audit", help="Verify the audit log.")
 
 @audit_group.command("verify")
 def verify_command() -> None:
-    """Verify the log and its records; if something is wrong, name it and exit with status 1.
+    """Verify the log and its records; if something is wrong, name all of it and exit with status 1.
 
     The page Audit shows the result.
     """
@@ -100,9 +100,16 @@ def _record(verdict: Verdict) -> None:
 
 
 def _intact(verdict: Verdict) -> Verdict:
-    if verdict.broken:
+    if verdict.broken is None:
+        return verdict
+    count = len(verdict.problems) + verdict.more
+    if count == 1:
         raise AuditError("broken", problem=verdict.broken.sentence)
-    return verdict
+    for problem in verdict.problems:
+        click.echo(problem.sentence, err=True)
+    if verdict.more:
+        raise AuditError("broken_further", count=count, listed=len(verdict.problems))
+    raise AuditError("broken_often", count=count)
 
 
 def _summary(verdict: Verdict) -> str:

@@ -14,6 +14,8 @@ class AuditError(SimsvcError):
     code = "audit_error"
     templates: ClassVar = {
         "broken": "%(problem)s",
+        "broken_often": "The log is not intact: %(count)s problems.",
+        "broken_further": "The log is not intact: %(count)s problems. The first %(listed)s are named.",
         "empty": "The log is empty. Run `flask db upgrade` first.",
         "unwritable": "Cannot write %(file)s. Choose another file.",
     }

@@ -5,11 +5,37 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from simsvc.domain.audit.chain import chain_fault, content_fault, differing
-from simsvc.values.events import Break, Checkpoint, Event, EventKind, LoggedEvent, RecordKey, Verdict
+from simsvc.domain.audit.state import (
+    FACE_CHANGES,
+    PARTIAL_TABLES,
+    WHOLE_TABLES,
+    Facts,
+    LoggedState,
+    unlike_record,
+    unlike_results,
+)
+from simsvc.values.events import (
+    MOST_PROBLEMS,
+    Break,
+    Checkpoint,
+    Event,
+    EventKind,
+    FaceSets,
+    LoggedEvent,
+    RecordKey,
+    Verdict,
+)
 
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""By how much an event may be dated before the one before it.
+
+A clock that NTP corrects in steps goes back by its offset, and hosts with one database differ by theirs:
+well below 1 s each where NTP works (RFC 5905 slews offsets below 0.128 s, and steps larger ones). 5 s leaves
+room for a host that has just been started."""
 RECEIPTS = (EventKind.ERASURE, EventKind.RETENTION)
 """Kinds of events that list events with erased content."""
 
@@ -26,63 +52,163 @@ class Snapshot(Protocol):
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return the current log content of records."""
 
-    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> str | None:
-        """Return the subject of a record without an event."""
+    def face_sets(self) -> FaceSets | None:
+        """Return what the file of face changes holds, where it is verified."""
+
+    def served_problems(self) -> Iterable[Break]:
+        """Return how what is in service now differs from what was logged, where that is verified."""
+
+    def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
+        """Yield every row of a table: its key, and its facts as of now."""
+
+    def named_rows(self, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Facts]]:
+        """Yield the rows with these keys."""
+
+    def batch_results(self, batch_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return what became of the photos of batches, by position."""
+
+    def photos_unlike_records(self) -> Iterator[tuple[str, int]]:
+        """Yield the photos of batches that differ from their records."""
+
+    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> Iterator[str]:
+        """Yield the subjects of records without an event."""
 
 
 def verify(
     snapshot: Snapshot, progress: Callable[[int, int], None], checkpoint: Checkpoint | None = None
 ) -> Verdict:
     """Verify the log, which must contain the checkpoint, reporting progress as (events done, total)."""
-    walk, total = _Walk(checkpoint), snapshot.count()
+    faces = snapshot.face_sets()  # first: later events say nothing of what the file holds now
+    walk, total = _Walk(checkpoint, faces), snapshot.count()
     for page in snapshot.pages():
         records = snapshot.records(key for key in map(_key, page) if key)
         for logged in page:
             walk.see(logged, records)
+        walk.see_results(snapshot)
         progress(walk.events, total)
     return walk.verdict(snapshot)
 
 
 @dataclass(slots=True)
+class Problems:
+    """Collects problems: the first `MOST_PROBLEMS` by event number, and how many there are."""
+
+    kept: list[Break] = field(default_factory=list)
+    count: int = 0
+
+    def note(self, broken: Break) -> None:
+        """Note a problem."""
+        self.count += 1
+        self.kept.append(broken)
+        if len(self.kept) >= 2 * MOST_PROBLEMS:
+            self._keep_first()
+
+    def note_all(self, found: Iterable[Break]) -> None:
+        """Note several problems."""
+        for broken in found:
+            self.note(broken)
+
+    def listed(self) -> tuple[tuple[Break, ...], int]:
+        """Return the first problems by event number, those without one last, and how many are left out."""
+        self._keep_first()
+        return tuple(self.kept), self.count - len(self.kept)
+
+    def _keep_first(self) -> None:
+        self.kept = sorted(self.kept, key=_place)[:MOST_PROBLEMS]
+
+
+def _place(broken: Break) -> tuple[bool, int]:
+    return broken.seq is None, broken.seq or 0
+
+
+@dataclass(slots=True)
 class _Walk:
     checkpoint: Checkpoint | None
+    faces: FaceSets | None
     events: int = 0
     last: Event | None = None
-    chain: Break | None = None
-    other: Break | None = None
+    found: Problems = field(default_factory=Problems)
     bare: dict[int, str] = field(default_factory=dict)
     receipted: set[int] = field(default_factory=set)
     older: dict[str, int] = field(default_factory=dict)
+    state: LoggedState = field(default_factory=LoggedState)
+    ended: dict[str, tuple[Event, list[str]]] = field(default_factory=dict)
+    unlike: list[tuple[Event, list[str], list[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state.files_up_to = self.faces.up_to if self.faces else None
 
     def see(self, logged: LoggedEvent, records: dict[RecordKey, dict[str, Any]]) -> None:
-        """Check the next event, unless the chain is already broken."""
+        """Check the next event, which follows the one before as that is stored."""
         self.events += 1
-        if self.chain is None:
-            self.chain = self._chain_break(logged.event)
+        self._check_chain(logged.event)
+        self._check_time(logged.event)
         self.last = logged.event
         said = self._said(logged)
         if said is not None:
             self._look_up(logged, said, records)
+            self._hear(logged.event, said)
+
+    def see_results(self, snapshot: Snapshot) -> None:
+        """Compare the results of the batches that ended since the last call."""
+        held = snapshot.batch_results(self.ended) if self.ended else {}
+        for batch_id, (event, results) in self.ended.items():
+            if held.get(batch_id, results) != results:
+                self.unlike.append((event, results, held[batch_id]))
+        self.ended.clear()
 
     def verdict(self, snapshot: Snapshot) -> Verdict:
-        """Return the first problem by event number; records without an event come last."""
-        missing = sorted(self.bare.keys() - self.receipted)
-        bare = _missing_content(missing[0], self.bare[missing[0]]) if missing else None
-        found = [broken for broken in (self.chain, self.other, bare) if broken]
-        first = min(found, key=lambda broken: broken.seq or 0, default=None)
-        return Verdict(
-            self.events, len(self.bare), self.last, first or self._unmet() or self._unlogged(snapshot)
-        )
+        """Return what was found, having looked for what is missing."""
+        missing = self.bare.keys() - self.receipted
+        self.found.note_all(_missing_content(seq, self.bare[seq]) for seq in sorted(missing))
+        self._check_end()
+        self.found.note_all(self._unlogged(snapshot))
+        self.found.note_all(self._differences(snapshot))
+        self.found.note_all(snapshot.served_problems())
+        problems, more = self.found.listed()
+        return Verdict(self.events, len(self.bare), self.last, problems, more)
 
-    def _chain_break(self, event: Event) -> Break | None:
+    def _check_chain(self, event: Event) -> None:
         fault = chain_fault(event, self.last)
         if fault:
             expected = self.last.seq + 1 if self.last else 1
-            return Break(min(event.seq, expected), event.subject, "chain", fault)
-        if self.checkpoint and event.seq == self.checkpoint.seq and event.sha256 != self.checkpoint.sha256:
+            self.found.note(Break(min(event.seq, expected), event.subject, "chain", fault))
+        elif self.checkpoint and event.seq == self.checkpoint.seq and event.sha256 != self.checkpoint.sha256:
             sentence = f"Event {event.seq} does not match the checkpoint: the log was rewritten."
-            return Break(event.seq, event.subject, "checkpoint", sentence)
-        return None
+            self.found.note(Break(event.seq, event.subject, "checkpoint", sentence))
+
+    def _check_time(self, event: Event) -> None:
+        if self.last is None or event.at >= self.last.at:
+            return
+        try:
+            back = self.last.time - event.time
+        except ValueError:  # no time: its hash does not fit
+            return
+        if back > CLOCK_TOLERANCE:
+            early = f"{back.total_seconds():.1f} s before the event before it"
+            sentence = f"Event {event.seq} is dated {event.at}, {early}."
+            self.found.note(Break(event.seq, event.subject, "time_order", sentence))
+
+    def _hear(self, event: Event, said: dict[str, Any]) -> None:
+        self.state.hear(event, said)
+        results = said.get("results")
+        if event.kind == EventKind.BATCH and isinstance(results, list):
+            self.ended[event.subject.partition(":")[2]] = event, results
+
+    def _differences(self, snapshot: Snapshot) -> Iterator[Break]:
+        for event, results, held in self.unlike:
+            blanked = self.state.blanked.get(event.subject.partition(":")[2], set())
+            yield from unlike_results(event, results, held, blanked)
+        for table in WHOLE_TABLES:
+            yield from self.state.differences(table, snapshot.rows(table), whole=True)
+        for table in PARTIAL_TABLES:
+            rows = snapshot.named_rows(table, self.state.keys(table))
+            yield from self.state.differences(table, rows, whole=False)
+        if self.faces is not None:
+            lines = ((str(number), {"sha256": sha256}) for number, sha256 in enumerate(self.faces.sha256s, 1))
+            yield from self.state.differences(FACE_CHANGES, lines, whole=True)
+        for batch_id, position in snapshot.photos_unlike_records():
+            yield unlike_record(batch_id, position)
 
     def _said(self, logged: LoggedEvent) -> dict[str, Any] | None:
         event = logged.event
@@ -91,10 +217,10 @@ class _Walk:
             return None
         fault = content_fault(event, logged.salt, logged.content)
         if fault:
-            self._note(Break(event.seq, event.subject, "content", fault))
+            self.found.note(Break(event.seq, event.subject, "content", fault))
             return None
-        said: dict[str, Any] = json.loads(logged.content)
-        return said
+        said = json.loads(logged.content)
+        return said if isinstance(said, dict) else {}
 
     def _look_up(
         self, logged: LoggedEvent, said: dict[str, Any], records: dict[RecordKey, dict[str, Any]]
@@ -107,27 +233,22 @@ class _Walk:
         if key is None:
             return
         if key not in records:
-            self._note(_missing_record(logged.event))
+            self.found.note(_missing_record(logged.event))
         elif names := differing(said, records[key]):
-            self._note(_differing_record(logged.event, names))
+            self.found.note(_differing_record(logged.event, names))
 
-    def _note(self, broken: Break) -> None:
-        self.other = self.other or broken
-
-    def _unmet(self) -> Break | None:
+    def _check_end(self) -> None:
         if self.checkpoint is None or self.events >= self.checkpoint.seq:
-            return None
+            return
         sentence = (
             f"The log ends with event {self.events}, before the checkpoint's event {self.checkpoint.seq}."
         )
-        return Break(self.checkpoint.seq, "", "checkpoint", sentence)
+        self.found.note(Break(self.checkpoint.seq, "", "checkpoint", sentence))
 
-    def _unlogged(self, snapshot: Snapshot) -> Break | None:
-        subject = snapshot.unlogged(self.older.get("estimates", 0), self.older.get("decisions", 0))
-        if subject is None:
-            return None
-        sentence = f"The record {subject}, or a decision on it, has no event: it was not made by simsvc."
-        return Break(None, subject, "not_logged", sentence)
+    def _unlogged(self, snapshot: Snapshot) -> Iterator[Break]:
+        for subject in snapshot.unlogged(self.older.get("estimates", 0), self.older.get("decisions", 0)):
+            sentence = f"The record {subject}, or a decision on it, has no event: it was not made by simsvc."
+            yield Break(None, subject, "not_logged", sentence)
 
 
 def _key(logged: LoggedEvent) -> RecordKey | None:

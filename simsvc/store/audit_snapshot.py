@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Select, String, and_, cast, exists, func, literal, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import LargeBinary
 
 from simsvc.domain.audit.content import decision_content, estimate_content
+from simsvc.domain.audit.state import Facts
+from simsvc.store.audit_state import (
+    TABLES,
+    UNREADABLE,
+    batch_results,
+    named_rows,
+    photos_unlike_records,
+)
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
-from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, LoggedEvent, RecordKey
+from simsvc.values.events import (
+    EVERY_EVENT,
+    Break,
+    Event,
+    EventFilter,
+    EventKind,
+    FaceSets,
+    LoggedEvent,
+    RecordKey,
+)
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
-UNREADABLE = (ValueError, TypeError, OperationalError)
-"""What SQLite's owner can make reading fail with: text for a number or picture, damaged JSON or Unicode."""
 _TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
 
 
 class LogSnapshot:
     """Reads events in order, and the records that they are about."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self,
+        session: Session,
+        face_sets: Callable[[], FaceSets | None] = lambda: None,
+        served_problems: Callable[[], Sequence[Break]] = tuple,
+    ) -> None:
         self._session = session
+        self.face_sets = face_sets
+        self.served_problems = served_problems
         self._sqlite = session.get_bind().dialect.name == "sqlite"
 
     def count(self) -> int:
@@ -109,26 +130,42 @@ class LogSnapshot:
         }
         return {**found, **self._decisions(wanted)}
 
-    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> str | None:
-        """Return the subject of a record, newer than these numbers, that no event is about, or None."""
+    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> Iterator[str]:
+        """Give the subjects of records, newer than these numbers, that no event is about."""
         query = select(EstimateRow.public_id).where(
             EstimateRow.sequence > estimates_up_to, ~_logged_as(EventKind.ESTIMATE)
         )
-        found = self._session.scalar(query.order_by(EstimateRow.sequence).limit(1))
-        return f"estimate:{found}" if found else self._undecided(decisions_up_to)
+        for queried in (query.order_by(EstimateRow.sequence), self._more_decided(decisions_up_to)):
+            for found in self._session.scalars(queried):
+                yield f"estimate:{found}"
 
-    def _undecided(self, decisions_up_to: int) -> str | None:
-        """Return an estimate that has more decisions than events of decisions."""
+    def _more_decided(self, decisions_up_to: int) -> Select[str]:
+        """Select estimates that have more decisions than events of decisions."""
         events = select(func.count(EventRow.seq)).where(_about(EventKind.DECISION)).correlate(EstimateRow)
-        query = (
+        return (
             select(EstimateRow.public_id)
             .join(DecisionRow, DecisionRow.estimate == EstimateRow.sequence)
             .where(DecisionRow.sequence > decisions_up_to)
             .group_by(EstimateRow.sequence, EstimateRow.public_id)
             .having(func.count(DecisionRow.sequence) > events.scalar_subquery())
+            .order_by(EstimateRow.sequence)
         )
-        found = self._session.scalar(query.limit(1))
-        return f"estimate:{found}" if found else None
+
+    def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
+        """Give every row of one of `domain.audit.state.WHOLE_TABLES`: its key, and its facts as of now."""
+        return TABLES[table].rows(self._session)
+
+    def named_rows(self, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Facts]]:
+        """Give those rows of one of `domain.audit.state.PARTIAL_TABLES` likewise."""
+        return named_rows(self._session, table, keys)
+
+    def batch_results(self, batch_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return what became of the photos of batches, by position; without a batch that does not exist."""
+        return batch_results(self._session, batch_ids)
+
+    def photos_unlike_records(self) -> Iterator[tuple[str, int]]:
+        """Give batch and position of each photo of a batch that says something else than its record."""
+        return photos_unlike_records(self._session)
 
     def _query(self) -> Select[Any]:
         """Select events; SQLite's text as bytes, which it may hold although they are no Unicode."""

@@ -42,11 +42,14 @@ class ServedLog(Store):
 
     def index(self, label: str) -> LoggedIndex:
         """Return what the log has of an index build; builds of earlier versions are logged first."""
-        with self._database.reading() as session:
-            found = _logged_index(session, label)
-            if not found.is_first:
-                return found
+        found = self.peek(label)
+        if not found.is_first:
+            return found
         self.log_earlier_builds()
+        return self.peek(label)
+
+    def peek(self, label: str) -> LoggedIndex:
+        """Return what the log has of an index build, and log nothing."""
         with self._database.reading() as session:
             return _logged_index(session, label)
 

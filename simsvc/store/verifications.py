@@ -51,10 +51,10 @@ class VerificationStore(Store):
     def finish(self, number: int, actor: str, found: LogState, now: datetime) -> None:
         """Record the result and log it."""
         values = {"done": found.events, "total": found.events, "seen_at": now, "finished_at": now}
-        content = {"intact": found.broken is None, **asdict(found)}
+        content = {"intact": found.broken is None, **_said(found)}
         with self._database.transaction() as session:
             which = update(VerificationRow).where(VerificationRow.number == number)
-            session.execute(which.values(**values, found=asdict(found)))
+            session.execute(which.values(**values, found=_said(found)))
             append(session, NewEvent(EventKind.VERIFICATION, actor, "log", content))
 
     def fail(self, number: int, now: datetime) -> None:
@@ -84,11 +84,18 @@ def _verification(row: VerificationRow) -> Verification:
     )
 
 
+def _said(found: LogState) -> dict[str, Any]:
+    """Return what is stored: also the first problem by itself, as in rows of older versions."""
+    return {**asdict(found), "broken": asdict(found.broken) if found.broken else None}
+
+
 def _state(found: dict[str, Any]) -> LogState:
     head, broken = found["head"], found["broken"]
+    problems = found.get("problems", [broken] if broken else [])
     return LogState(
         found["events"],
         found["erased"],
         Checkpoint(**head) if head else None,
-        Break(**broken) if broken else None,
+        tuple(Break(**problem) for problem in problems),
+        found.get("more", 0),
     )

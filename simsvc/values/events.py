@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     VERIFICATION = "verification"
     REFERRAL = "referral"
     BACKUP = "backup"
+    SESSION = "session"
     BUILD = "build"
     SERVED = "served"
 
@@ -117,11 +118,24 @@ class RecordKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Break:
-    """The first problem in the log.
+class FaceSets:
+    """The SHA-256 of each set in the file of face changes, when the log ended with event `up_to`."""
 
-    `seq` is None if a record has no event; `code` is "chain", "content", "content_missing", "record_missing",
-    "record_differs", "not_logged" or "checkpoint".
+    up_to: int
+    sha256s: tuple[str, ...]
+
+
+MOST_PROBLEMS = 100
+"""Problems that a verification keeps: more say nothing more to a reader, and all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A problem in the log.
+
+    `seq` is None if a record or row has no event; `subject` is that of the event, or table and key of a row;
+    `code` is "chain", "content", "content_missing", "record_missing", "record_differs", "not_logged",
+    "checkpoint", "state_differs", "not_served" or "time_order".
     """
 
     seq: int | None
@@ -132,12 +146,23 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of verifying the log: all events, those with erased content, the last, the first problem."""
+    """The result of verifying the log: all events, those with erased content, the last, all problems.
+
+    Attributes:
+        problems: by event number, those without one last; at most `MOST_PROBLEMS`.
+        more: how many problems there are besides.
+    """
 
     events: int
     erased: int
     last: Event | None
-    broken: Break | None
+    problems: tuple[Break, ...] = ()
+    more: int = 0
+
+    @property
+    def broken(self) -> Break | None:
+        """The first problem."""
+        return self.problems[0] if self.problems else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +176,25 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """What a verification found: all events, those with erased content, the last one, the first problem."""
+    """What a verification found: like a `Verdict`, with the last event as a checkpoint."""
 
     events: int
     erased: int
     head: Checkpoint | None
-    broken: Break | None
+    problems: tuple[Break, ...] = ()
+    more: int = 0
+
+    @property
+    def broken(self) -> Break | None:
+        """The first problem."""
+        return self.problems[0] if self.problems else None
 
     @classmethod
     def of(cls, verdict: Verdict) -> LogState:
         """Return the part of a verdict that is recorded."""
         last = verdict.last
         head = Checkpoint(last.seq, last.sha256, last.at) if last else None
-        return cls(verdict.events, verdict.erased, head, verdict.broken)
+        return cls(verdict.events, verdict.erased, head, verdict.problems, verdict.more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.changed_files import ChangedFile, read_changed
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.shipped import SHIPPED
-from simsvc.domain.audit.served import model_origin
-from simsvc.errors import ModelNotLogged
+from simsvc.domain.audit.served import IndexFacts, index_problem, model_origin
+from simsvc.errors import BundleError, IndexDamaged, IndexNotServed, ModelNotLogged, SimsvcError
 from simsvc.flows.served import MODEL, IndexGuard, accept_model, admit_model, note_quietly
 from simsvc.settings import Settings
 from simsvc.store.audit_log import EventLog
 from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.served_log import ServedLog
+from simsvc.values.events import Break
 
 
 def index_guard(database: Database, shelf: IndexStore) -> IndexGuard:
@@ -46,6 +49,36 @@ def accept(settings: Settings, database: Database) -> Bundle:
     bundle = load_bundle(settings.bundle_dir)
     accept_model(ServedLog(database), EventLog(database), named(bundle))
     return bundle
+
+
+def served_breaks(settings: Settings, database: Database, shelf: IndexStore) -> tuple[Break, ...]:
+    """Return how what is in service differs from what was logged, and log nothing.
+
+    A part that cannot be read is left out: `flask check` says why.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    book, found = ServedLog(database), list[tuple[str, SimsvcError]]()
+    try:
+        label = shelf.current()
+        logged = book.peek(label) if label else None
+        if label and logged and not logged.is_first:
+            facts = IndexFacts(label, shelf.manifest_sha256(label), logged.manifests, logged.switched)
+            found += [(f"index:{label}", problem) for problem in [index_problem(facts)] if problem]
+    except IndexDamaged as problem:
+        found.append(("index", problem))
+    with suppress(BundleError):
+        bundle = load_document(settings.bundle_dir)
+        if model_origin(book.model(bundle.document_sha256, bundle.sha256), SHIPPED) is None:
+            found.append((MODEL, ModelNotLogged("start", version=bundle.version)))
+    marks = read_changed(settings.index_root)
+    if marks.index:
+        changed = IndexNotServed("changed", label=marks.index.of, file=marks.index.file)
+        found.append((f"index:{marks.index.of}", changed))
+    if marks.model:
+        found.append((MODEL, ModelNotLogged("changed", file=marks.model.file)))
+    return tuple(Break(None, subject, "not_served", problem.sentence) for subject, problem in found)
 
 
 def named(bundle: Bundle) -> dict[str, str]:

@@ -94,9 +94,10 @@ from simsvc.store.tokens import TokenStore
 from simsvc.store.undecided import UndecidedStore
 from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
+from simsvc.values.events import Break
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
-from simsvc.wiring.served import admit, index_guard, model_problem
+from simsvc.wiring.served import admit, index_guard, model_problem, served_breaks
 
 _log = logging.getLogger(__name__)
 OPEN_GALLERIES = 8
@@ -126,7 +127,8 @@ class Services:
         self.settings = settings
         self.now = now
         self.database = open_database(settings)
-        self.log = EventLog(self.database)
+        self.shelf = IndexStore(settings.index_root)
+        self.log = EventLog(self.database, self.shelf.journal.sha256s, self._served_breaks)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self._opened = _Opened()
@@ -153,7 +155,6 @@ class Services:
         self.model_switches = ModelSwitchStore(self.database)
         self.verifications = VerificationStore(self.database)
         self.verifier = Verifier(self.log.snapshot, self.verifications, now)
-        self.shelf = IndexStore(settings.index_root)
         self.decoder = PhotoDecoder()
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
@@ -289,6 +290,9 @@ class Services:
         """
         opened_sha256 = self.pipeline().bundle_sha256 or ""
         return model_problem(self.settings, self.database, opened_sha256, self._opened.model_mark)
+
+    def _served_breaks(self) -> tuple[Break, ...]:
+        return served_breaks(self.settings, self.database.unlimited(), self.shelf)
 
     def queue(self) -> BatchQueue:
         """Return the batch queue, opened on first use.
@@ -444,7 +448,11 @@ class Services:
             BundleError: the model cannot be used, or may not go into service.
             StoreError: the database cannot be used.
         """
-        log_start(self.log, shown(self.settings))
+        try:
+            face_sha256s = self.shelf.journal.sha256s()
+        except IndexUnusable:  # told when an estimate is asked for
+            face_sha256s = ()
+        log_start(self.log, shown(self.settings), face_sha256s)
         ServedLog(self.database).log_earlier_builds()
         admit(self.database, load_document(self.settings.bundle_dir))
 
@@ -468,11 +476,12 @@ class Services:
         settings = self.settings
         self._opened.model_mark = read_changed(settings.index_root).model
         bundle = load_bundle(settings.bundle_dir)
-        admit(self.database, bundle)
+        database = self.database.unlimited()
+        admit(database, bundle)
         model = served_model(bundle, settings.engine, settings.threads)
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
-        guard = index_guard(self.database, self.shelf)
+        guard = index_guard(database, self.shelf)
         self._opened.current = CurrentIndex(settings.index_root, model.sha256, guard)
         return EstimatePipeline(
             detector=detector_of(bundle),

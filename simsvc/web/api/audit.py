@@ -12,7 +12,7 @@ from marshmallow.validate import OneOf, Range
 
 from simsvc.errors import InputRefused
 from simsvc.flows.verify_log import verify
-from simsvc.values.events import Checkpoint, EventKind, Verdict
+from simsvc.values.events import MOST_PROBLEMS, Checkpoint, EventKind, Verdict
 from simsvc.web.api.blueprint import Resource
 from simsvc.web.api.cursors import Cursors
 from simsvc.web.api.fields import Whole
@@ -67,8 +67,8 @@ class Link(Strict):
     at = moment("When it was logged, UTC.")
 
 
-class FirstBreak(Strict):
-    """The first problem found."""
+class Problem(Strict):
+    """A problem found."""
 
     seq = maybe(Integer, "Sequence number of the event; null if a record has no event.")
     subject = needed(String, "The event or record.")
@@ -83,7 +83,13 @@ class Verification(Strict):
     events = needed(Integer, "Number of events.")
     erased = needed(Integer, "Number of events with erased content.")
     last = maybe(Nested, "The last event.", nested=Link)
-    broken = maybe(Nested, "The first problem, if any.", nested=FirstBreak)
+    broken = maybe(Nested, "The first problem, if any.", nested=Problem)
+    problems = needed(
+        List,
+        f"All problems by event number, those without one last; at most {MOST_PROBLEMS}.",
+        cls_or_instance=Nested(Problem),
+    )
+    more = needed(Integer, "Number of problems besides.")
 
 
 @resource.get("/audit/events")
@@ -102,7 +108,7 @@ def events(query: dict[str, Any]) -> ResponseReturnValue:
 @resource.arguments(CheckpointQuery, location="query")
 @resource.response(200, Verification)
 def verification(query: dict[str, Any]) -> ResponseReturnValue:
-    """Verify the log and its records, and report the first problem."""
+    """Verify the log and its records, and report all problems."""
     if len(query) == 1:
         raise InputRefused("checkpoint", fields=dict.fromkeys({"seq", "sha256"} - set(query), "Missing."))
     checkpoint = Checkpoint(query["seq"], query["sha256"], "") if query else None
@@ -113,4 +119,5 @@ def verification(query: dict[str, Any]) -> ResponseReturnValue:
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     last = verdict.last
     link = {"seq": last.seq, "sha256": last.sha256, "at": last.at} if last else None
-    return {"fits": verdict.broken is None, **asdict(verdict), "last": link}
+    broken = asdict(verdict.broken) if verdict.broken else None
+    return {"fits": broken is None, **asdict(verdict), "broken": broken, "last": link}

@@ -65,6 +65,23 @@ def test_a_broken_log_is_named_and_fails(app: Flask, audit: Run) -> None:
         assert "Event 2" in audit(command, exit_code=1)
 
 
+def test_all_problems_are_printed(app: Flask, audit: Run) -> None:
+    """Each has a line, and the last line says how many there are; of very many, the first are printed."""
+    forge(app)
+    with app.extensions["simsvc"].database.transaction() as session:
+        session.execute(text("DELETE FROM event_contents WHERE seq = 4"))
+    output = audit("verify", exit_code=1)
+    assert "Event 2" in output
+    assert "content of event 4 is missing" in output
+    assert "2 problems." in output
+    app.extensions["simsvc"].log.note_all([NewEvent(EventKind.EXPORT, COMMAND, "history", {})] * 150)
+    with app.extensions["simsvc"].database.transaction() as session:
+        session.execute(text("UPDATE events SET actor = 'user:x'"))
+    output = audit("verify", exit_code=1)
+    assert "The first 100 are named" in output
+    assert output.count("\n") == 101
+
+
 def test_a_checkpoint_is_proved_after_the_log_went_on(app: Flask, audit: Run, tmp_path: Path) -> None:
     """What was written down is found again; after a change of what came before, it is not."""
     file = tmp_path / "checkpoint.json"

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from simsvc.errors import StoreError, VerificationRefused
 from simsvc.flows.verifications import PAUSE, STALLED, Verifier, is_running
@@ -15,8 +15,9 @@ from simsvc.store.audit_log import EventLog
 from simsvc.store.audit_snapshot import LogSnapshot
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
+from simsvc.store.tables import VerificationRow
 from simsvc.store.verifications import VerificationStore
-from simsvc.values.events import COMMAND, EventFilter, EventKind, NewEvent
+from simsvc.values.events import COMMAND, Break, EventFilter, EventKind, LogState, NewEvent
 from tests.simsvc.store.helpers import ESTIMATED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -70,6 +71,19 @@ def test_a_changed_record_is_found(database: Database, clock: Clock) -> None:
     assert last.found is not None
     assert last.found.broken is not None
     assert (last.found.broken.seq, last.found.broken.code) == (2, "record_differs")
+
+
+def test_a_result_of_an_earlier_version_is_read(database: Database) -> None:
+    """It knew the first problem only."""
+    problem = {"seq": 2, "subject": "estimate:x", "code": "chain", "sentence": "Event 2 is missing."}
+    store = VerificationStore(database)
+    store.begin(1, BY, NOW)
+    row = {"events": 3, "erased": 0, "head": None, "broken": problem}
+    with database.engine.begin() as connection:
+        connection.execute(update(VerificationRow).values(finished_at=NOW, found=row))
+    last = store.latest_found()
+    assert last is not None
+    assert last.found == LogState(3, 0, None, (Break(**problem),))
 
 
 def test_one_verification_runs_at_a_time(database: Database, clock: Clock) -> None:

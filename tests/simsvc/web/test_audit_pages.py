@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,23 @@ def test_the_button_finds_a_changed_record(
     assert "A record was changed after it was logged" in html
     assert record.id in html
     assert auditor.get(CHECKPOINT).status_code == 404
+
+
+@pytest.mark.usefixtures("record")
+def test_the_page_lists_all_problems(auditor: FlaskClient, desk: Services) -> None:
+    """The first problem comes first, and the others are counted and listed below it."""
+    desk.log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {}))
+    with desk.database.transaction() as session:
+        session.execute(text("UPDATE estimates SET age_years = 20"))
+        session.execute(text("DELETE FROM event_contents WHERE seq > 2"))
+        assert session.scalar(text("SELECT kind FROM events WHERE seq = 2")) == "account"
+    auditor.post("/audit/verify")
+    page = auditor.get("/audit").text
+    found = desk.verifications.latest_found()
+    assert found is not None
+    assert found.found is not None
+    assert f"{len(found.found.problems) - 1} more problem" in page
+    assert all(problem.sentence in unescape(page) for problem in found.found.problems)
 
 
 def test_a_second_verification_at_once_is_refused(auditor: FlaskClient, desk: Services) -> None:

@@ -127,6 +127,7 @@ def test_another_checkpoint_is_not_proved(auditor: FlaskClient) -> None:
     seq = auditor.get("/api/v1/audit/verify").get_json()["last"]["seq"]
     other = auditor.get(f"/api/v1/audit/verify?seq={seq}&sha256={'0' * 64}").get_json()
     assert (other["fits"], other["broken"]["code"]) == (False, "checkpoint")
+    assert (other["problems"], other["more"]) == ([other["broken"]], 0)
     assert auditor.get("/api/v1/audit/verify?seq=1").status_code == 422
 
 

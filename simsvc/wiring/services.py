@@ -47,7 +47,15 @@ from simsvc.domain.gallery.build_figures import BuildFigures, build_figures
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, ModelNotLogged, OidcRefused, StoreError
+from simsvc.errors import (
+    BatchUnwritable,
+    BundleError,
+    IndexNotServed,
+    IndexUnusable,
+    ModelNotLogged,
+    OidcRefused,
+    StoreError,
+)
 from simsvc.flows.accounts import Accounts, utc_now
 from simsvc.flows.batch import Batches
 from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
@@ -390,6 +398,9 @@ class Services:
     def current_build(self) -> str | None:
         """Return the label of the build in service, or None."""
         try:
+            current = self._opened.current
+            if current is not None and isinstance(current.problem, IndexNotServed):
+                return current.get().label
             return self.shelf.current()
         except IndexUnusable:
             return None

@@ -122,8 +122,11 @@ def _page(problem: Problem | None = None) -> str:
 
 
 def _current() -> tuple[str | None, Message | None]:
-    """Return the label of the build in service, and what is wrong where that cannot be told."""
+    """Return the label of the build in service, and what is wrong with that in current.json."""
     try:
+        problem = services().index_problem()
+        if isinstance(problem, IndexNotServed):
+            return services().current_build(), problem.message
         return services().shelf.current(), None
     except IndexUnusable as error:
         return None, error.message

@@ -11,8 +11,10 @@ from simsvc.domain.audit.served import IndexFacts, ModelFacts, index_problem, mo
 from simsvc.errors import IndexNotServed, IndexUnusable, ModelNotLogged, SimsvcError, StoreError
 from simsvc.values.events import COMMAND, Event, EventKind, NewEvent
 
-INDEX, MODEL, FILES = "index", "model", "files"
-"""Parts that problems are logged of: current.json, the model, and files that changed while in service."""
+INDEX, MODEL = "index", "model"
+"""Parts that problems are logged of: current.json and the model."""
+FILES = {INDEX: "index_files", MODEL: "model_files"}
+"""Parts for the files of the build and of the model."""
 
 _log = logging.getLogger(__name__)
 
@@ -118,6 +120,10 @@ class IndexGuard:
             if sha256 is not None and sha256 in self.book.index(label).manifests:
                 found.append(label)
         return tuple(found)
+
+    def note_damaged(self, label: str, problem: SimsvcError) -> None:
+        """Log once that files of the build in service are not as its manifest says."""
+        note_quietly(self.book, FILES[INDEX], problem, {"of": label})
 
     def _judged(self, label: str, logged: LoggedIndex) -> IndexNotServed | None:
         sha256 = self.manifest_sha256(label)

@@ -169,5 +169,7 @@ def _last_problem(session: Session, part: str) -> dict[str, Any] | None:
 
 
 def _note(session: Session, part: str, problem: Mapping[str, Any]) -> None:
-    if (_last_problem(session, part) or {}) != dict(problem):
+    """Log a problem unless it is the last one, or another one of the same build's or model's files."""
+    last = _last_problem(session, part) or {}
+    if last != dict(problem) and not ("of" in last and last["of"] == problem.get("of")):
         append(session, NewEvent(EventKind.SERVED, PROGRAM, f"served:{part}", problem or {"problem": None}))

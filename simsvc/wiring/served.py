@@ -9,8 +9,15 @@ from simsvc.adapters.index.changed_files import ChangedFile, read_changed
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.shipped import SHIPPED
 from simsvc.domain.audit.served import IndexFacts, index_problem, model_origin
-from simsvc.errors import BundleError, IndexDamaged, IndexNotServed, ModelNotLogged, SimsvcError
-from simsvc.flows.served import MODEL, IndexGuard, accept_model, admit_model, note_quietly
+from simsvc.errors import (
+    BundleDamaged,
+    BundleError,
+    IndexDamaged,
+    IndexNotServed,
+    ModelNotLogged,
+    SimsvcError,
+)
+from simsvc.flows.served import FILES, MODEL, IndexGuard, accept_model, admit_model, note_quietly
 from simsvc.settings import Settings
 from simsvc.store.audit_log import EventLog
 from simsvc.store.builds import BuildStore
@@ -37,6 +44,24 @@ def admit(database: Database, bundle: Bundle) -> None:
         StoreError: the database cannot be used.
     """
     admit_model(ServedLog(database), EventLog(database), named(bundle), SHIPPED)
+
+
+def open_bundle(settings: Settings, database: Database) -> Bundle:
+    """Check every file of the model in the bundle folder, and return it if it may go into service.
+
+    Raises:
+        BundleError: it cannot be used, or may not go into service; the log says so once.
+        StoreError: the database cannot be used.
+    """
+    try:
+        bundle = load_bundle(settings.bundle_dir)
+    except BundleDamaged as problem:
+        with suppress(BundleError):
+            of = load_document(settings.bundle_dir).document_sha256
+            note_quietly(ServedLog(database), FILES[MODEL], problem, {"of": of})
+        raise
+    admit(database, bundle)
+    return bundle
 
 
 def accept(settings: Settings, database: Database) -> Bundle:

@@ -27,7 +27,7 @@ from simsvc.domain.audit.served import model_origin
 from simsvc.domain.gallery.manifest import Fingerprint
 from simsvc.errors import BundleError, IndexNotServed, IndexUnusable, ModelNotLogged, SimsvcError, StoreError
 from simsvc.flows.recheck import Watched, changed, file_key, unfinished
-from simsvc.flows.served import MODEL, note_quietly
+from simsvc.flows.served import FILES, MODEL, note_quietly
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.served_log import ServedLog
@@ -201,12 +201,12 @@ class ServedKeeper:
         found = replace(read_changed(self._root), **{watched.part: ChangedFile(watched.of, file)})
         write_changed(self._root, found)
         with _at_work:
-            note_quietly(self._book, f"{watched.part}_files", problem)
+            note_quietly(self._book, FILES[watched.part], problem, {"of": watched.of})
 
     def _clear(self, part: str) -> None:
         write_changed(self._root, replace(read_changed(self._root), **{part: None}))
         with _at_work:
-            self._book.note_end(f"{part}_files")
+            self._book.note_end(FILES[part])
 
     def _remember(self, done: list[str]) -> None:
         """Write how far the pass has come, for another process to go on, if it takes long."""

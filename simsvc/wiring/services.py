@@ -105,7 +105,7 @@ from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.events import Break
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
-from simsvc.wiring.served import admit, index_guard, model_problem, served_breaks
+from simsvc.wiring.served import admit, index_guard, model_problem, open_bundle, served_breaks
 
 _log = logging.getLogger(__name__)
 OPEN_GALLERIES = 8
@@ -486,9 +486,8 @@ class Services:
 
         settings = self.settings
         self._opened.model_mark = read_changed(settings.index_root).model
-        bundle = load_bundle(settings.bundle_dir)
         database = self.database.unlimited()
-        admit(database, bundle)
+        bundle = open_bundle(settings, database)
         model = served_model(bundle, settings.engine, settings.threads)
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)

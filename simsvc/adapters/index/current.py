@@ -73,6 +73,9 @@ class Guard(Protocol):
     def fallbacks(self) -> Sequence[str]:
         """Return the builds that may take over, best first; raises StoreError."""
 
+    def note_damaged(self, label: str, problem: IndexDamaged) -> None:
+        """Log that files of the build in current.json are not as its manifest says."""
+
 
 class AnyBuild:
     """Lets every build into service."""
@@ -83,6 +86,9 @@ class AnyBuild:
     def fallbacks(self) -> Sequence[str]:
         """Return no builds."""
         return ()
+
+    def note_damaged(self, label: str, problem: IndexDamaged) -> None:
+        """Log nothing."""
 
 
 class CurrentIndex:
@@ -203,7 +209,11 @@ class CurrentIndex:
         self._guard.check(label)
         if index and seen and index.label == label and stamps.manifest == seen.manifest:
             return LiveIndex(index.base, self._journal.changes())
-        return self._opened(label)
+        try:
+            return self._opened(label)
+        except IndexDamaged as problem:
+            self._guard.note_damaged(label, problem)
+            raise
 
     def _opened(self, label: str) -> LiveIndex:
         index = LiveIndex(AnnoyIndex(self._root / label, self._model_sha256), self._journal.changes())

@@ -246,6 +246,24 @@ def test_a_restored_file_is_served_again(site: Site) -> None:
     assert not (site.settings.index_root / changed_files.FILE).exists()
 
 
+def test_damage_that_a_start_finds_is_logged_once(site: Site) -> None:
+    """Whether a start or a pass finds it first, it is one event until it has ended."""
+    index, model = site.settings.index_root / site.first / "thumbnails.bin", site.settings.bundle_dir
+    for path in (index, model / "model.onnx"):
+        with path.open("r+b") as file:
+            file.seek(64)
+            file.write(b"\x13\x37\x13\x37")
+    anew = site.restarted()
+    for _ in range(2):
+        with pytest.raises(BundleDamaged):
+            anew.pipeline()
+    make_tiny_bundle(model)
+    with pytest.raises(IndexDamaged):
+        site.restarted().warm_up()
+    site.keeper.hash_all()
+    assert [said["problem"] for said in site.served_events()] == ["bundle_damaged", "index_damaged", None]
+
+
 def test_a_damaged_build_is_not_hashed_with_every_request(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,6 +387,18 @@ def test_a_new_database_takes_the_build_that_is_there(site: Site, tmp_path: Path
     assert anew.pipeline().index().label == site.first
     assert anew.index_problem() is not None
     anew.database.close()
+
+
+def test_a_build_from_elsewhere_has_to_be_accepted(site: Site) -> None:
+    """Switching to a build that the log does not have is refused; accepting it is an event."""
+    other = resealed(site.settings.index_root, site.first, 41.0)
+    with pytest.raises(IndexNotServed, match="--accept"):
+        site.services.switcher().use(other)
+    assert site.services.shelf.current() == site.first
+    site.services.switcher().use(other, accept=True)
+    assert site.estimate() == (other, {41.0})
+    assert [json.loads(said)["what"] for said in site.contents(EventKind.BUILD)] == ["made", "accepted"]
+    assert site.served_events() == site.not_served() == []
 
 
 def test_a_switch_that_is_half_done_is_no_problem(site: Site) -> None:

@@ -70,12 +70,14 @@ class ServedKeeper:
         self._guard = index_guard(database, self._shelf)
         self._looked_s = self._asked_s = -QUERY_EVERY_S
         self._remembered_s = time.monotonic()
+        self._paused_cpu_s = time.thread_time()
         self._seen: object = None
         self._warned = ""
 
     def run(self) -> None:
         """Look and hash until stopped, if no other process of the host does."""
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST)
+        self._paused_cpu_s = time.thread_time()
         with suppress(Stopped):
             while not self._wait(LOOK_EVERY_S):
                 try:
@@ -180,7 +182,9 @@ class ServedKeeper:
         return gentle_fingerprint(path, self._pause)
 
     def _pause(self, worked_s: float) -> None:
-        """Wait so long that the work was at most its share of the time; raises Stopped."""
+        """Wait so long that all work since the last pause was its share of the time; raises Stopped."""
+        worked_s = max(worked_s, time.thread_time() - self._paused_cpu_s)
+        self._paused_cpu_s = time.thread_time()
         if self._wait(worked_s * (1 - SHARE) / SHARE):
             raise Stopped
         self._look_if_due()

@@ -61,6 +61,7 @@ def build_index(
         services.shelf,
         on_built=services.on_built,
         progress=lambda _done, _total: None,
+        use=services.switcher.use,
     )
 
 

@@ -10,6 +10,8 @@ from simsvc.adapters.ops.logs import configure
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.wiring.notifications import notifier
+from simsvc.wiring.served_keeper import start_keeper
+from simsvc.wiring.services import open_database
 
 batch_group = AppGroup("batch", help="Process batches of photos.")
 
@@ -17,12 +19,14 @@ batch_group = AppGroup("batch", help="Process batches of photos.")
 @batch_group.command("work")
 @click.option("--with-parent", is_flag=True, help="Exit when the parent process exits.")
 def work_command(with_parent: bool) -> None:
-    """Process waiting photos one by one, and deliver notifications, until stopped.
+    """Process waiting photos one by one, until stopped.
 
-    `make run` starts this automatically.
+    Notifications are delivered, and the files in service are checked. `make run` starts this automatically.
     """
     configure(services().settings.log)
     if with_parent:
         end_with_parent()
     with sentences():
+        settings = services().settings
+        start_keeper(settings, open_database(settings))
         services().work_batches(notifier(services()).run)

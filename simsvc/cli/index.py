@@ -20,7 +20,7 @@ from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
-from simsvc.errors import IndexMissing, IndexUnusable
+from simsvc.errors import IndexMissing, IndexNotServed, IndexUnusable
 from simsvc.flows.gallery.build_index import BuildRequest, build
 from simsvc.flows.gallery.measure_recall import TimedRecall
 from simsvc.settings import cores
@@ -140,12 +140,15 @@ def calibration_command(build_id: str | None, plot: Path | None) -> None:
 
 @index_group.command("use")
 @click.argument("build_id", metavar="BUILD")
-def use_command(build_id: str) -> None:
+@click.option(
+    "--accept", is_flag=True, help="Even if the log does not have it, such as one copied from elsewhere."
+)
+def use_command(build_id: str, *, accept: bool) -> None:
     """Check BUILD and put it into service; running services switch within two seconds."""
     with sentences():
         indexing = index_services(services().settings)
         label = indexing.shelf.find(build_id)
-        manifest = indexing.switcher.use(label)
+        manifest = indexing.switcher.use(label, accept=accept)
         click.echo(f"{label} with {manifest.count} faces is in service.")
 
 
@@ -202,13 +205,32 @@ def _built(indexing: IndexServices, request: BuildRequest) -> Manifest:
     detector, shelf = indexing.detector, indexing.shelf
     total = sum(len(source.photos) for source in request.sources)
     with progress("face", f"index {request.name}", total) as advance:
-        return build(request, detector, model, shelf, on_built=indexing.on_built, progress=advance, use=False)
+        return build(request, detector, model, shelf, on_built=indexing.on_built, progress=advance)
 
 
 def _in_service(indexing: IndexServices) -> str | None:
-    """Return the label of the index in service if it is intact and fits the model, else None."""
+    """Return the label of the index in service if it is intact and fits the model, else None.
+
+    If current.json names a build that may not be in service, this is the one that takes over.
+    """
     try:
         label = indexing.shelf.current()
+        if label is not None:
+            indexing.guard.check(label)
         return label and indexing.switcher.fitting(label).label
+    except IndexNotServed as problem:
+        label = _takes_over(indexing)
+        if label is not None:
+            click.echo(problem.sentence, err=True)
+        return label
     except IndexUnusable:
         return None
+
+
+def _takes_over(indexing: IndexServices) -> str | None:
+    for label in indexing.guard.fallbacks():
+        try:
+            return indexing.switcher.fitting(label).label
+        except IndexUnusable:
+            continue
+    return None

@@ -19,8 +19,9 @@ from simsvc.values.events import COMMAND
 from simsvc.wiring.erasure import retention
 from simsvc.wiring.replay import replayer
 from simsvc.wiring.retirement import retire_model
+from simsvc.wiring.served import accept
 
-model_group = AppGroup("model", help="List and retire models kept for replays.")
+model_group = AppGroup("model", help="Accept models, and list and retire those kept for replays.")
 retention_group = AppGroup("retention", help="Delete expired photos and manage their encryption keys.")
 
 
@@ -46,6 +47,15 @@ def model_list_command() -> None:
     """List every kept model: version and SHA-256 of its model.json."""
     for bundle in services().models.kept():
         click.echo(f"{bundle.version}  {bundle.folder.name}")
+
+
+@model_group.command("accept")
+def model_accept_command() -> None:
+    """Log the model in SIMSVC_BUNDLE_DIR, so that it may go into service at the next start."""
+    with sentences():
+        desk = services()
+        bundle = accept(desk.settings, desk.database)
+        click.echo(f"{bundle.version} is accepted. Restart the service to use it.")
 
 
 @model_group.command("retire")

@@ -19,6 +19,7 @@ SimsvcError
 │   ├── BundleMissing          bundle_missing
 │   ├── BundleDamaged          bundle_damaged
 │   ├── BundleUnreadable       bundle_unreadable
+│   ├── ModelNotLogged         model_not_logged
 │   ├── EngineMissing          engine_missing
 │   └── DetectorDamaged        detector_damaged
 ├── IndexUnusable              the index cannot be used
@@ -26,6 +27,7 @@ SimsvcError
 │   ├── IndexDamaged           index_damaged
 │   ├── IndexUnreadable        index_unreadable
 │   ├── IndexModelMismatch     index_model_mismatch
+│   ├── IndexNotServed         index_not_served
 │   ├── BuildNotFound          build_not_found
 │   ├── BuildRunning           build_running
 │   ├── IndexUnwritable        index_unwritable

@@ -82,6 +82,35 @@ class IndexUnreadable(IndexUnusable):
     )
 
 
+class IndexNotServed(IndexUnusable):
+    """What current.json names is not what the log says is in service."""
+
+    code = "index_not_served"
+    templates: ClassVar = {
+        "not_logged": N_(
+            "current.json in the index folder names index build %(label)s, but the log does not have that "
+            "build, so it is not used. Choose a build with `flask index use BUILD`, or rebuild the index: "
+            "`flask index build`."
+        ),
+        "manifest": N_(
+            "The manifest.json of index build %(label)s is not the one that was logged, so the build is not "
+            "used. Restore it from a backup, or choose another build with `flask index use BUILD`."
+        ),
+        "not_switched": N_(
+            "current.json in the index folder names index build %(label)s, but by the log %(switched)s is in "
+            "service. To use one of them, run `flask index use BUILD`."
+        ),
+        "changed": N_(
+            "%(file)s of index build %(label)s was changed while it was in service, so the build is not "
+            "used. Restore it from a backup, or choose another build with `flask index use BUILD`."
+        ),
+        "accept": N_(
+            "The log does not have index build %(label)s, so it cannot go into service. If you copied it "
+            "here yourself, run `flask index use %(label)s --accept`."
+        ),
+    }
+
+
 class IndexModelMismatch(IndexUnusable):
     """The index was built with a different model from the one in service."""
 

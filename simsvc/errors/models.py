@@ -67,6 +67,32 @@ class BundleDamaged(BundleError):
     }
 
 
+class ModelNotLogged(BundleError):
+    """The model is not one that the log has."""
+
+    code = "model_not_logged"
+    templates: ClassVar = {
+        "start": N_(
+            "The model %(version)s in the bundle folder was not in service before, and is not the one that "
+            "came with simsvc, so it is not used. If you put it there, run `flask model accept`; otherwise "
+            "restore the bundle folder."
+        ),
+        "replaced": N_(
+            "The model in the bundle folder was replaced by %(version)s while the service ran. Estimates "
+            "come from the earlier model until a restart. If you put it there, run `flask model accept` and "
+            "restart; otherwise restore the bundle folder."
+        ),
+        "restart": N_(
+            "The model in the bundle folder is now %(version)s. Restart the service to use it; until then, "
+            "estimates come from the earlier model."
+        ),
+        "changed": N_(
+            "%(file)s of the model was changed while it was in service. Reinstall simsvc, or restore the "
+            "bundle folder from a backup, then restart."
+        ),
+    }
+
+
 class BundleUnreadable(BundleError):
     """The service account cannot read a file of the model."""
 

@@ -7,8 +7,39 @@ from dataclasses import dataclass
 
 from simsvc.errors import SimsvcError
 
-Look = Callable[[], str]
-"""Returns a sentence on the state of a part, or raises a SimsvcError."""
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The state of a part such as "model" or "disk".
+
+    Attributes:
+        sentence: of a problem, says what to do.
+        code: of a problem; "" if all is well.
+        serving: whether the service can answer all the same.
+    """
+
+    part: str
+    well: bool
+    sentence: str
+    code: str = ""
+    serving: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """A problem of a part that goes on all the same, and how."""
+
+    problem: SimsvcError
+    goes_on: str
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what goes on."""
+        return f"{self.problem.sentence} {self.goes_on}"
+
+
+Look = Callable[[], str | Degraded]
+"""Returns a sentence on the state of a part, or a problem that it goes on with, or raises a SimsvcError."""
 
 
 def look_over(looks: Iterable[tuple[str, Look]]) -> tuple[Finding, ...]:
@@ -16,17 +47,19 @@ def look_over(looks: Iterable[tuple[str, Look]]) -> tuple[Finding, ...]:
     return tuple(_finding(part, look) for part, look in looks)
 
 
+def status_of(found: Iterable[Finding]) -> str:
+    """Return "ready", "degraded" if the service can answer in spite of problems, or "not ready"."""
+    parts = tuple(found)
+    if all(finding.well for finding in parts):
+        return "ready"
+    return "degraded" if all(finding.well or finding.serving for finding in parts) else "not ready"
+
+
 def _finding(part: str, look: Look) -> Finding:
     try:
-        return Finding(part, well=True, sentence=look())
+        seen = look()
     except SimsvcError as error:
-        return Finding(part, well=False, sentence=error.sentence)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The state of a part such as "model" or "disk"; a sentence on a problem says what to do."""
-
-    part: str
-    well: bool
-    sentence: str
+        return Finding(part, well=False, sentence=error.sentence, code=error.code, serving=False)
+    if isinstance(seen, str):
+        return Finding(part, well=True, sentence=seen)
+    return Finding(part, well=False, sentence=seen.sentence, code=seen.problem.code)

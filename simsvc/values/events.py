@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     KEY = "key"
     READ = "read"
     WITNESS = "witness"
+    SERVED = "served"
 
 
 COMMAND = "command"
@@ -137,7 +138,7 @@ class Break:
 
     `seq` is None if a record or row has no event; `subject` is that of the event, or table and key of a row;
     `code` is "chain", "content", "content_missing", "record_missing", "record_differs", "not_logged",
-    "checkpoint", "state_differs" or "time_order".
+    "checkpoint", "state_differs", "not_served" or "time_order".
     """
 
     seq: int | None

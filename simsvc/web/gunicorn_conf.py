@@ -20,7 +20,8 @@ from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.traffic.admission import THREADS
-from simsvc.wiring.services import private_places
+from simsvc.wiring.served_keeper import start_keeper
+from simsvc.wiring.services import open_database, private_places
 
 _settings = load_settings()
 keep_private()  # before anything is made; a Unix socket's mode is gunicorn's own affair
@@ -189,6 +190,8 @@ def post_worker_init(worker: Any) -> None:
     except SimsvcError as error:
         worker.log.warning("%s Until then, the service answers 503.", error.sentence)
     services.start_log_threads()
+    if not _settings.batch_worker:  # which otherwise does this
+        start_keeper(_settings, open_database(_settings))
 
 
 def worker_exit(server: Any, worker: Any) -> None:

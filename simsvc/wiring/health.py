@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from simsvc.adapters.index.annoy_forest import check_engine
-from simsvc.adapters.inference.bundle import load_bundle
+from simsvc.adapters.inference.bundle import load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.onnx_detector import whole_graph
 from simsvc.adapters.ops.disk import least_free_bytes, open_to_others, unwritable
@@ -15,6 +15,7 @@ from simsvc.errors import (
     AuditError,
     DiskUnfit,
     IndexMissing,
+    IndexModelMismatch,
     ReadsNotLogged,
     SettingsError,
     StoreError,
@@ -22,11 +23,12 @@ from simsvc.errors import (
 )
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import check_prior
-from simsvc.flows.health import Finding, Look, look_over
+from simsvc.flows.health import Degraded, Finding, Look, look_over
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
+from simsvc.wiring.served import admit, index_guard
 from simsvc.wiring.services import Services, private_places
 from simsvc.wiring.witnesses import WitnessStatus
 
@@ -65,6 +67,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("kept models", lambda: _kept_models(services)),
             ("erasures", lambda: _erasures(services)),
             ("index", lambda: _whole_index(services)),
+            ("in service", lambda: _as_logged(services)),
             ("photo keys", lambda: _photo_keys(settings)),
         )
     )
@@ -77,8 +80,12 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     return (*beside, settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
 
 
-def _open_model(services: Services) -> str:
-    model = services.pipeline().model
+def _open_model(services: Services) -> str | Degraded:
+    model, problem = services.pipeline().model, services.model_problem()
+    if problem is not None and problem.reason != "restart":
+        raise problem
+    if problem is not None:
+        return Degraded(problem, f"{model.version} is in service.")
     return f"{model.version} is open, run by {model.engine}."
 
 
@@ -89,8 +96,11 @@ def _whole_model(settings: Settings) -> str:
     return f"{model.version} is whole, run by {model.engine}.{prior}"
 
 
-def _open_index(services: Services) -> str:
+def _open_index(services: Services) -> str | Degraded:
     index = services.pipeline().index()
+    problem = services.index_problem()
+    if problem is not None and not isinstance(problem, IndexModelMismatch):
+        return Degraded(problem, f"{index.label} is in service.")
     return f"{index.label} is open, {index.count} reference faces."
 
 
@@ -237,6 +247,14 @@ def _whole_index(services: Services) -> str:
     if label is None:
         raise IndexMissing()
     return f"{services.switcher().fitting(label).label} is intact and fits the model."
+
+
+def _as_logged(services: Services) -> str:
+    problem = index_guard(services.database, services.shelf).inspect()
+    if problem is not None:
+        raise problem
+    admit(services.database, load_document(services.settings.bundle_dir))
+    return "Model and index build are those that the log has."
 
 
 def _photo_keys(settings: Settings) -> str:

@@ -13,9 +13,11 @@ from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.flows.access.accounts import utc_now
 from simsvc.flows.gallery.switch_index import Switcher
+from simsvc.flows.served import IndexGuard
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
+from simsvc.wiring.served import admit, index_guard
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 
 
@@ -30,6 +32,8 @@ class IndexServices:
     on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
     switcher: Switcher
     decoder: PhotoDecoder
+    guard: IndexGuard
+    admit: Callable[[], None]
 
     @property
     def trained_on(self) -> frozenset[str]:
@@ -47,8 +51,11 @@ class IndexServices:
 
         Raises:
             BundleDamaged: it cannot be loaded.
+            ModelNotLogged: it may not go into service, nor may what is built with it.
             EngineMissing: the engine is not installed.
+            StoreError: the database cannot be used.
         """
+        self.admit()
         return building_model(self.bundle, engine or self.engine, self.settings.threads, callers)
 
 
@@ -63,7 +70,14 @@ def index_services(settings: Settings) -> IndexServices:
     database, shelf = open_database(settings), open_shelf(settings)
     switcher, detector = make_switcher(bundle, shelf, database, utc_now), detector_of(bundle)
     decoder = PhotoDecoder(helpers_of_command())
-    return IndexServices(settings, bundle, detector, shelf, switcher.on_built, switcher, decoder)
+    guard = index_guard(database, shelf)
+
+    def on_built(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
+        switcher.on_built(manifest, faces, "made")
+
+    return IndexServices(
+        settings, bundle, detector, shelf, on_built, switcher, decoder, guard, lambda: admit(database, bundle)
+    )
 
 
 def open_shelf(settings: Settings) -> IndexStore:

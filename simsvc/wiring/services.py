@@ -8,7 +8,8 @@ import hmac
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -24,6 +25,7 @@ from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.crypto.totp import PyotpCodes
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.changed_files import ChangedFile, read_changed
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.face_list import FaceFacts, FaceLister, read_facts
 from simsvc.adapters.index.live_index import LiveGallery
@@ -49,7 +51,15 @@ from simsvc.domain.gallery.build_figures import BuildFigures, build_figures
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
-from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, OidcRefused, StoreError
+from simsvc.errors import (
+    BatchUnwritable,
+    BundleError,
+    IndexNotServed,
+    IndexUnusable,
+    ModelNotLogged,
+    OidcRefused,
+    StoreError,
+)
 from simsvc.flows.access.accounts import Accounts, utc_now
 from simsvc.flows.access.identity import Identities
 from simsvc.flows.access.second_factor import SecondFactors
@@ -60,7 +70,7 @@ from simsvc.flows.estimates.batch import Batches
 from simsvc.flows.estimates.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
 from simsvc.flows.gallery.import_faces import Imports
 from simsvc.flows.gallery.measure_recall import TimedRecall, measure_recall
-from simsvc.flows.gallery.switch_index import Switcher
+from simsvc.flows.gallery.switch_index import Switcher, What
 from simsvc.flows.keep_log import LogKeeper
 from simsvc.flows.referrals import Referrals
 from simsvc.ports import ReadLog
@@ -100,14 +110,16 @@ from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.store.reviews.undecided import UndecidedStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
+from simsvc.store.served_log import ServedLog
 from simsvc.values import Crop, LabelledFace, Photo, Recall
-from simsvc.values.events import COMMAND
+from simsvc.values.events import COMMAND, Break
 from simsvc.values.log import Outside, SignedCheckpoint
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
 from simsvc.wiring.event_stream import StreamLag, sink, stream_lag, streamer
 from simsvc.wiring.log_keeper import LogKeeperThread
 from simsvc.wiring.log_outbox import StreamThread, WitnessThread
+from simsvc.wiring.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.witnesses import WitnessDesk, make_witnesses
 
 _log = logging.getLogger(__name__)
@@ -123,6 +135,8 @@ class _Opened:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     pipeline: EstimatePipeline | None = None
+    current: CurrentIndex | None = None
+    model_mark: ChangedFile | None = None
     queue: BatchQueue | None = None
 
 
@@ -139,7 +153,7 @@ class Services:
         self.now = now
         self.database = open_database(settings)
         self.shelf = IndexStore(settings.index_root)
-        self.log = EventLog(self.database, self.shelf.journal.sha256s)
+        self.log = EventLog(self.database, self.shelf.journal.sha256s, self._served_breaks)
         self.reads = ReadStore(self.database)
         self.read_log = _read_log(self.reads, settings)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
@@ -356,6 +370,23 @@ class Services:
         bundle = load_bundle(settings.bundle_dir)
         return replace(pipeline, model=served_model(bundle, settings.engine, settings.threads, callers))
 
+    def index_problem(self) -> IndexUnusable | None:
+        """Return why the build in current.json is not the one in service, or None if it is."""
+        return self._opened.current.problem if self._opened.current else None
+
+    def model_problem(self) -> ModelNotLogged | None:
+        """Return how the bundle folder differs from the model in service, if it does, and log it once.
+
+        Raises:
+            BundleError: the model cannot be used.
+            StoreError: the database cannot be used.
+        """
+        opened_sha256 = self.pipeline().bundle_sha256 or ""
+        return model_problem(self.settings, self.database, opened_sha256, self._opened.model_mark)
+
+    def _served_breaks(self) -> tuple[Break, ...]:
+        return served_breaks(self.settings, self.database.unlimited(), self.shelf)
+
     def queue(self) -> BatchQueue:
         """Return the batch queue, opened on first use.
 
@@ -455,6 +486,9 @@ class Services:
     def current_build(self) -> str | None:
         """Return the label of the build in service, or None."""
         try:
+            current = self._opened.current
+            if current is not None and isinstance(current.problem, IndexNotServed):
+                return current.get().label
             return self.shelf.current()
         except IndexUnusable:
             return None
@@ -507,18 +541,19 @@ class Services:
         return read_plot(self.settings.bundle_dir, name)
 
     def log_start(self) -> None:
-        """Log settings and model if they changed since the last start.
+        """Log settings and model if they changed since the last start, and builds of earlier versions.
 
         Raises:
-            BundleError: the model cannot be used.
+            BundleError: the model cannot be used, or may not go into service.
             StoreError: the database cannot be used.
         """
-        bundle = load_document(self.settings.bundle_dir)
         try:
             face_sha256s = self.shelf.journal.sha256s()
         except IndexUnusable:  # told when an estimate is asked for
             face_sha256s = ()
-        log_start(self.log, shown(self.settings), bundle.version, bundle.sha256, face_sha256s)
+        log_start(self.log, shown(self.settings), face_sha256s)
+        ServedLog(self.database).log_earlier_builds()
+        admit(self.database, load_document(self.settings.bundle_dir))
 
     def warm_up(self) -> None:
         """Warm up every engine with a grey square.
@@ -538,14 +573,18 @@ class Services:
         from simsvc.adapters.ops.metrics import note_estimate  # noqa: PLC0415 - after a worker forked, see there
 
         settings = self.settings
-        bundle = load_bundle(settings.bundle_dir)
+        self._opened.model_mark = read_changed(settings.index_root).model
+        database = self.database.unlimited()
+        bundle = open_bundle(settings, database)
         model = served_model(bundle, settings.engine, settings.threads)
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
+        guard = index_guard(database, self.shelf)
+        self._opened.current = CurrentIndex(settings.index_root, model.sha256, guard)
         return EstimatePipeline(
             detector=detector_of(bundle),
             model=model,
-            index=CurrentIndex(settings.index_root, model.sha256).get,
+            index=self._opened.current.get,
             recorder=self.estimates,
             neighbours=settings.neighbours,
             max_bytes=settings.max_upload_bytes,
@@ -633,7 +672,16 @@ def make_switcher(
     """Return the service that switches index builds."""
     store = BuildStore(database)
 
-    def record(manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        store.record(manifest, shelf.face_changes().kept(faces))
+    guard = index_guard(database, shelf)
 
-    return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, now)
+    def record(manifest: Manifest, faces: Sequence[LabelledFace], what: What) -> None:
+        with suppress(IndexUnusable):  # a new log takes the build in service before it has another one
+            current = shelf.current()
+            if current is not None and current != manifest.label:
+                guard.logged(current)
+        store.record(manifest, shelf.face_changes().kept(faces), what=what)
+
+    def logged(label: str) -> Set[str]:
+        return guard.logged(label).manifests
+
+    return Switcher(shelf, SwitchStore(database), bundle.version, bundle.sha256, record, logged, now)

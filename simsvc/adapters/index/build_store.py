@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -45,7 +46,14 @@ from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
 from simsvc.domain.gallery.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
 from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.domain.gallery.search_effort import Effort
-from simsvc.errors import BuildNotFound, IndexDamaged, IndexTooLarge, IndexUnreadable, IndexUnwritable
+from simsvc.errors import (
+    BuildNotFound,
+    IndexDamaged,
+    IndexTooLarge,
+    IndexUnreadable,
+    IndexUnusable,
+    IndexUnwritable,
+)
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 
@@ -188,6 +196,13 @@ class IndexStore:
     def manifest(self, label: str) -> Manifest:
         """Return a build's unverified manifest; raises BuildNotFound, or IndexDamaged if unreadable."""
         return manifests.read(self.folder(label))
+
+    def manifest_sha256(self, label: str) -> str | None:
+        """Return the SHA-256 of a build's manifest.json as it is on disk; None if it cannot be read."""
+        try:
+            return hashlib.sha256((self.folder(label) / manifests.FILE).read_bytes()).hexdigest()
+        except (IndexUnusable, OSError):
+            return None
 
     def face_changes(self) -> FaceChanges:
         """Return the changes to reference faces; raises IndexDamaged if their file is damaged."""

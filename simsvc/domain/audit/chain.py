@@ -16,7 +16,7 @@ from typing import Any
 
 import rfc8785
 
-from simsvc.values.events import Event, NewEvent
+from simsvc.values.events import Event, LoggedEvent, NewEvent
 
 BEGINNING = "0" * 64
 """Previous hash of the first event."""
@@ -104,6 +104,15 @@ def content_fault(event: Event, salt: bytes, content: str) -> str | None:
     if content_sha256(salt, content) == event.content_sha256 and len(salt) == SALT_BYTES:
         return None
     return f"The content of event {event.seq} is not what was logged: its digest does not fit."
+
+
+def is_whole(logged: LoggedEvent) -> bool:
+    """Return whether an event and its content, if it was not erased, are as they were logged."""
+    try:
+        whole = event_sha256(logged.event) == logged.event.sha256
+    except ValueError:
+        return False
+    return whole and (logged.content is None or not content_fault(logged.event, logged.salt, logged.content))
 
 
 def differing(logged: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Log settings and model at start, if they changed."""
+"""Log settings at start, if they changed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,13 @@ class Log(Protocol):
         """Log the content unless there is an event of this kind and subject."""
 
 
-def log_start(
-    log: Log,
-    settings: Mapping[str, str],
-    model_version: str,
-    model_sha256: str,
-    face_sha256s: Sequence[str] = (),
-) -> None:
-    """Log the settings and the model of a starting process, if they changed; raises StoreError.
+def log_start(log: Log, settings: Mapping[str, str], face_sha256s: Sequence[str] = ()) -> None:
+    """Log the settings of a starting process, if they changed; raises StoreError.
 
     Once, the sets in the file of face changes are logged, too: those of earlier versions were logged without
     their SHA-256.
     """
     log.note_change(NewEvent(EventKind.SETTINGS, COMMAND, "settings", dict(settings)))
-    model = {"version": model_version, "sha256": model_sha256}
-    log.note_change(NewEvent(EventKind.MODEL_SWITCH, COMMAND, "model", model))
     if face_sha256s:
         sets = {str(number): sha256 for number, sha256 in enumerate(face_sha256s, 1)}
         log.note_once(NewEvent(EventKind.FACE, COMMAND, FACE_CHANGES, {"what": "noted", "sets": sets}))

@@ -71,6 +71,9 @@ class Snapshot(TreeSnapshot, Protocol):
         Events that are logged later say nothing of what the file held.
         """
 
+    def served_problems(self) -> Iterable[Break]:
+        """Return how what is in service now differs from what was logged, where that is verified."""
+
     def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
         """Yield every row of a table: its key, and its facts as of now."""
 
@@ -232,6 +235,7 @@ class _Walk:
         if whole:
             self.found.note_all(self._unlogged(snapshot))
         self.found.note_all(self._differences(snapshot, whole=whole))
+        self.found.note_all(snapshot.served_problems())
         problems, more = self.found.listed()
         return Verdict(self.events, len(self.bare), self.last, problems, more)
 

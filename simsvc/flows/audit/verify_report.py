@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from simsvc.domain.audit.chain import content_fault, differing, event_sha256
+from simsvc.domain.audit.chain import differing, is_whole
 from simsvc.domain.audit.report_code import EventMark, ReportCode
 from simsvc.values.events import Event, EventKind, LoggedEvent, RecordKey
 
@@ -48,7 +48,7 @@ def check_report(code: ReportCode, snapshot: EventsByNumber) -> ReportCheck:
     about, printed = _marked(code.about, found), _marked(code.printed, found)
     if about is None or printed is None or code.about.seq > code.printed.seq:
         return ReportCheck("unknown")
-    fits = _is_whole(about) and _is_whole(printed) and not _record_changed(about, snapshot)
+    fits = is_whole(about) and is_whole(printed) and not _record_changed(about, snapshot)
     outcome: Outcome = "genuine" if fits else "altered"
     return ReportCheck(outcome, about.event, printed.event, about.content is None)
 
@@ -56,14 +56,6 @@ def check_report(code: ReportCode, snapshot: EventsByNumber) -> ReportCheck:
 def _marked(mark: EventMark, found: dict[int, LoggedEvent]) -> LoggedEvent | None:
     logged = found.get(mark.seq)
     return logged if logged is not None and mark.marks(logged.event) else None
-
-
-def _is_whole(logged: LoggedEvent) -> bool:
-    try:
-        whole = event_sha256(logged.event) == logged.event.sha256
-    except ValueError:
-        return False
-    return whole and (logged.content is None or not content_fault(logged.event, logged.salt, logged.content))
 
 
 def _record_changed(logged: LoggedEvent, snapshot: EventsByNumber) -> bool:

@@ -78,9 +78,6 @@ class Shelf(Protocol):
     def face_changes(self) -> FaceChanges:
         """Return the changes to reference faces."""
 
-    def switch(self, label: str) -> None:
-        """Put the build "name/build" into service."""
-
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
@@ -110,14 +107,14 @@ def build(  # noqa: PLR0913 - two callbacks and a switch
     *,
     on_built: OnBuilt,
     progress: Progress,
-    use: bool = True,
+    use: Callable[[str], object] | None = None,
 ) -> Manifest:
     """Build and record an index, and return its manifest.
 
     Equal photos, labels, model, libraries and face changes give equal bytes and build ID. The index in
     service does not change before the last step. Removed faces stay out, and added faces are included with
     their latest labels. `on_built` records the build and its faces, perhaps again for the same build;
-    `progress` is called with (photos done, total).
+    `progress` is called with (photos done, total); `use` puts the build, given by its label, into service.
 
     Raises SourceEmpty if no photo became a face; IndexUnusable if the shelf cannot be written to, or another
     build is at work; BundleDamaged if the model's answer makes no sense.
@@ -128,8 +125,8 @@ def build(  # noqa: PLR0913 - two callbacks and a switch
             raise SourceEmpty("unusable", photos=len(facts.skipped))
         manifest = draft.finish(facts)
         on_built(manifest, draft.faces)
-        if use:
-            shelf.switch(manifest.label)
+        if use is not None:
+            use(manifest.label)
     return manifest
 
 

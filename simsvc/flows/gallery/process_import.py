@@ -160,7 +160,6 @@ def build_from(workshop: Workshop, import_id: str) -> Manifest:
         workshop.shelf,
         on_built=workshop.on_built,
         progress=told.progress,
-        use=False,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from simsvc.domain.gallery.manifest import Manifest
-from simsvc.errors import IndexModelMismatch
+from simsvc.errors import IndexModelMismatch, IndexNotServed, IndexUnusable
 from simsvc.values import LabelledFace
+
+What = Literal["made", "accepted"]
+"""How a build came to be known: it was made here, or elsewhere and accepted."""
 
 
 class Faces(Protocol):
@@ -26,6 +29,9 @@ class Shelf(Protocol):
 
     def verify(self, label: str) -> Manifest:
         """Verify every file of a build; raises BuildNotFound, IndexDamaged."""
+
+    def manifest_sha256(self, label: str) -> str | None:
+        """Return the SHA-256 of a build's manifest.json."""
 
     def gallery(self, label: str) -> Faces:
         """Open the faces of a build."""
@@ -48,13 +54,19 @@ class Switches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Switcher:
-    """Dependencies of a switch; `on_built` may be called again for the same build."""
+    """Dependencies of a switch.
+
+    Attributes:
+        on_built: records a build and how it came here, perhaps again for the same build.
+        logged: returns the SHA-256 of every manifest that was logged for a label.
+    """
 
     shelf: Shelf
     switches: Switches
     model_version: str
     model_sha256: str
-    on_built: Callable[[Manifest, Sequence[LabelledFace]], None]
+    on_built: Callable[[Manifest, Sequence[LabelledFace], What], None]
+    logged: Callable[[str], Set[str]]
     now: Callable[[], datetime]
 
     def fitting(self, label: str) -> Manifest:
@@ -70,14 +82,26 @@ class Switcher:
             )
         return manifest
 
-    def use(self, label: str, by: str | None = None) -> Manifest:
+    def use(self, label: str, by: str | None = None, *, accept: bool = False) -> Manifest:
         """Verify a build "name/build" and put it into service; services switch within two seconds.
 
-        It is done by an account, or by None on the command line. Raises what `fitting` does, IndexUnwritable
-        if the index folder is not writable, and StoreError.
+        It is done by an account, or by None on the command line. A build that the log does not have needs
+        `accept`, which logs it.
+
+        Raises what `fitting` does, IndexNotServed if the log does not have the build, IndexUnwritable if the
+        index folder is not writable, and StoreError.
         """
         manifest = self.fitting(label)
-        self.on_built(manifest, self.shelf.gallery(label).faces)
-        with self.switches.recording(label, self.shelf.current(), by, self.now()):
+        if not accept and self.shelf.manifest_sha256(label) not in self.logged(label):
+            raise IndexNotServed("accept", label=label)
+        self.on_built(manifest, self.shelf.gallery(label).faces, "accepted" if accept else "made")
+        with self.switches.recording(label, self._previous(), by, self.now()):
             self.shelf.switch(label)
         return manifest
+
+    def _previous(self) -> str | None:
+        """Return the build in service; None if current.json is damaged, which a switch repairs."""
+        try:
+            return self.shelf.current()
+        except IndexUnusable:
+            return None

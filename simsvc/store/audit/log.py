@@ -15,17 +15,27 @@ from simsvc.store.audit.snapshot import LogSnapshot
 from simsvc.store.audit_append import append, last_event, lock_log
 from simsvc.store.database import Database, Store
 from simsvc.store.tables import EventContentRow, EventRow
-from simsvc.values.events import Event, EventKind, FaceSets, NewEvent
+from simsvc.values.events import Break, Event, EventKind, FaceSets, NewEvent
 
 _log = logging.getLogger(__name__)
 
 
 class EventLog(Store):
-    """The log as a whole; `face_sha256s` reads the file of face changes, where there is one to verify."""
+    """The log as a whole.
 
-    def __init__(self, database: Database, face_sha256s: Callable[[], Sequence[str]] | None = None) -> None:
+    `face_sha256s` reads the file of face changes, where there is one to verify; `served` returns what is in
+    service and differs from the log.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        face_sha256s: Callable[[], Sequence[str]] | None = None,
+        served: Callable[[], Sequence[Break]] = tuple,
+    ) -> None:
         super().__init__(database)
         self._face_sha256s = face_sha256s
+        self._served = served
 
     def note(self, event: NewEvent) -> Event:
         """Log what leaves no other trace in the database, such as an export, in a transaction of its own."""
@@ -67,7 +77,15 @@ class EventLog(Store):
     def snapshot(self) -> Iterator[LogSnapshot]:
         """Give the log and its records as they are at one instant, whoever writes meanwhile."""
         with self._database.reading() as session:
-            yield LogSnapshot(session, self._face_sets)
+            yield LogSnapshot(session, self._face_sets, self._served_problems)
+
+    def _served_problems(self) -> Sequence[Break]:
+        """Compare what is in service with the log while nobody can switch; see `_face_sets`."""
+        found: Sequence[Break] | None = None
+        with suppress(StoreError), self._database.transaction() as session:
+            lock_log(session.connection())
+            found = self._served()
+        return self._served() if found is None else found
 
     def _face_sets(self) -> FaceSets | None:
         """Read the file of face changes while nobody logs anything, so that it is as the log has it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +26,16 @@ from simsvc.store.log_tiles import checkpoints_of, keys_of, newest_stored, tiles
 from simsvc.store.records.estimates import recorded_of
 from simsvc.store.reviews.decisions import decision_of
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
-from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, FaceSets, LoggedEvent, RecordKey
+from simsvc.values.events import (
+    EVERY_EVENT,
+    Break,
+    Event,
+    EventFilter,
+    EventKind,
+    FaceSets,
+    LoggedEvent,
+    RecordKey,
+)
 from simsvc.values.log import LogKey, StoredCheckpoint
 
 PAGE_EVENTS = 200
@@ -37,9 +46,15 @@ _TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256",
 class LogSnapshot:
     """Reads events in order, and the records that they are about."""
 
-    def __init__(self, session: Session, face_sets: Callable[[], FaceSets | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        face_sets: Callable[[], FaceSets | None] = lambda: None,
+        served_problems: Callable[[], Sequence[Break]] = tuple,
+    ) -> None:
         self._session = session
         self.face_sets = face_sets
+        self.served_problems = served_problems
         self._sqlite = session.get_bind().dialect.name == "sqlite"
 
     def count(self) -> int:

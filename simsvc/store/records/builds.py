@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
-from simsvc.store.audit_append import append
 from simsvc.store.database import Store
+from simsvc.store.served_log import ServedLog, log_build
 from simsvc.store.tables import BuildRow, FaceRow, Table
 from simsvc.values import LabelledFace
-from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.values.events import COMMAND
 
 ROWS_A_STATEMENT = 5_000
 """Rows of one upsert: few round trips, bounded memory."""
@@ -26,18 +26,25 @@ _INSERTS: dict[str, Callable[[type[Table]], Any]] = {"sqlite": sqlite.insert, "p
 class BuildStore(Store):
     """Remembers which builds were made, and the faces in them."""
 
-    def record(self, manifest: Manifest, faces: Sequence[LabelledFace], actor: str = COMMAND) -> None:
-        """Put a build and its faces on record and log it in one transaction; again is the same as once."""
+    def record(
+        self,
+        manifest: Manifest,
+        faces: Sequence[LabelledFace],
+        actor: str = COMMAND,
+        what: Literal["made", "accepted", "found at first start"] = "made",
+    ) -> None:
+        """Put a build and its faces on record and log it in one transaction; again is the same as once.
+
+        It was made here, or made elsewhere and accepted, or found with a new database.
+        """
         row = _build_row(manifest)
-        known = select(BuildRow.manifest_sha256).where(BuildRow.label == manifest.label)
+        content = {name: row[name] for name in ("manifest_sha256", "model_sha256")}
+        content |= {"what": what, "faces": row["count"]}
+        ServedLog(self._database).log_earlier_builds()
         with self._database.transaction() as session:
             face_rows(session, faces)
-            before = session.scalar(known)
             _upsert(session, BuildRow, "label", [row])
-            if before != row["manifest_sha256"]:
-                content = {name: row[name] for name in ("manifest_sha256", "model_sha256")}
-                content |= {"what": "made", "faces": row["count"]}
-                append(session, NewEvent(EventKind.BUILD, actor, f"index:{manifest.label}", content))
+            log_build(session, manifest.label, content, actor)
 
     def made_at(self) -> dict[str, datetime]:
         """Return when each build on record was made, by label."""

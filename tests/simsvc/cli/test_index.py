@@ -16,6 +16,8 @@ from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.web.app import create_app
+from simsvc.wiring.served import accept
+from simsvc.wiring.services import open_database
 from tests.tiny_bundle import make_tiny_bundle
 
 LabelledFolder = Callable[..., Path]
@@ -100,6 +102,8 @@ def test_build_if_needed_builds_once(index: Index, settings: Settings) -> None:
     (settings.index_root / in_service(settings) / "faces.annoy").unlink()
     assert "5 faces in service" in index("build", "--if-needed")
     make_tiny_bundle(settings.bundle_dir, seed=7)
+    assert "flask model accept" in index("build", "--if-needed", exit_code=1)
+    accept(settings, open_database(settings))
     assert "5 faces in service" in index("build", "--if-needed")
     assert "intact, and fits" in index("build", "--if-needed")
 
@@ -285,6 +289,7 @@ def test_a_build_goes_into_service_where_none_can_be_used(index: Index, settings
     """After the model was exchanged, a plain build is the cure that the error message promises."""
     index("build")
     make_tiny_bundle(settings.bundle_dir, seed=7)
+    accept(settings, open_database(settings))
     assert "5 faces in service" in index("build")
 
 

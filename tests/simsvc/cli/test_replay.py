@@ -74,6 +74,7 @@ def test_a_prior_is_replayed_as_it_was(site: Settings, photo: str, tmp_path: Pat
     """An estimate under a prior comes out the same where another prior, or none, is set today."""
     folder = make_tiny_bundle(tmp_path / "told", shares=True)
     at = site.model_copy(update={"bundle_dir": folder, "age_prior": parse_age_prior("41-43")})
+    restarted(at)("model", "accept")
     label = restarted(at)(
         "index", "build", "--source", "folder", "--path", str(draw_gallery(tmp_path / "g", 15))
     )
@@ -109,6 +110,7 @@ def test_replay_takes_the_recorded_index_and_model(site: Settings, photo: str, t
     assert "agrees" in run("replay", record.id, "--photo", photo)
     switched = site.model_copy(update={"bundle_dir": make_tiny_bundle(tmp_path / "newer", seed=1)})
     anew = restarted(switched)
+    anew("model", "accept")
     anew("index", "build", "--source", "folder", "--path", str(tmp_path / "more"), "--name", "newer", "--use")
     newer = judged(switched)
     assert newer.estimate.model != record.estimate.model

@@ -439,7 +439,7 @@ def test_face_changes_of_earlier_versions_are_covered_from_the_next_start_on(sit
     faces.put([fresh], "relabel", COMMAND, lambda: site.journal.append(change), {"age_years": 32.0})
     lines_of(site, lambda lines: [*lines, planted(99)])
     for _ in range(2):
-        log_start(site.log, {}, "face-1", "ab" * 32, site.journal.sha256s())
+        log_start(site.log, {}, site.journal.sha256s())
     assert [problem.subject for problem in site.verdict().problems] == ["face_changes:4"]
     lines_of(site, lambda lines: [*lines[:2], planted(77)])
     assert [problem.subject for problem in site.verdict().problems] == ["face_changes:3"]

@@ -13,6 +13,7 @@ from simsvc.domain.gallery.manifest import manifest_sha256
 from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken, PhotoTooManyBytes
 from simsvc.flows.audit.log_start import log_start
 from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.served import admit_model
 from simsvc.settings import load_settings
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.access.sessions import NewSession, SessionStore
@@ -23,6 +24,7 @@ from simsvc.store.records.builds import BuildStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.records.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.reviews.decisions import DecisionStore
+from simsvc.store.served_log import ServedLog
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import shown
@@ -225,10 +227,13 @@ def test_a_start_is_logged_where_it_differs(database: Database) -> None:
     log = EventLog(database)
     environment = {"SECRET_KEY": "k" * 32, "DATABASE_URL": "postgresql://me:hunter2@host/db"}
     settings = shown(load_settings(environment))
+    model = {"version": "face-1", "sha256": "ab" * 32, "bundle_sha256": "ba" * 32}
     for _ in range(2):
-        log_start(log, settings, "face-1", "ab" * 32)
-    log_start(log, settings | {"neighbours": "7"}, "face-1", "ab" * 32)
-    log_start(log, settings | {"neighbours": "7"}, "face-2", "cd" * 32)
+        log_start(log, settings)
+        admit_model(ServedLog(database), log, model, set())
+    other = {"version": "face-2", "sha256": "cd" * 32, "bundle_sha256": "dc" * 32}
+    log_start(log, settings | {"neighbours": "7"})
+    admit_model(ServedLog(database), log, other, {"dc" * 32})
     said = logged(database)
     assert [entry[0] for entry in said] == ["settings", "model_switch", "settings", "model_switch"]
     assert "hunter2" not in str(said)

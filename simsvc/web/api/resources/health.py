@@ -7,6 +7,7 @@ from dataclasses import asdict
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
+from simsvc.flows.health import status_of
 from simsvc.web.http.current import services
 from simsvc.wiring.health import readiness
 
@@ -21,8 +22,8 @@ def healthz() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """Return 200 if model, index, database and disk are usable, else 503."""
+    """Return 200 if model, index, database and disk are usable, perhaps with problems, else 503."""
     found = readiness(services())
-    ready = all(finding.well for finding in found)
-    body = {"status": "ready" if ready else "not ready", "parts": [asdict(finding) for finding in found]}
-    return jsonify(body), 200 if ready else 503
+    status = status_of(found)
+    body = {"status": status, "parts": [asdict(finding) for finding in found]}
+    return jsonify(body), 503 if status == "not ready" else 200

@@ -18,7 +18,7 @@ from simsvc.domain.gallery.build_figures import BuildFigures, compared_decades
 from simsvc.domain.gallery.importing.skip_words import SKIP_WORDS
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.near_duplicates import AGREE_YEARS
-from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnusable, SimsvcError
+from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexNotServed, IndexUnusable, SimsvcError
 from simsvc.messages import Message
 from simsvc.web.http.current import person, services
 from simsvc.web.http.errors import status_of
@@ -69,7 +69,7 @@ def use(index_name: str, build_id: str) -> ResponseReturnValue:
     label = f"{index_name}/{build_id}"
     try:
         manifest = services().switcher().use(label, by=person().id)
-    except (IndexDamaged, IndexModelMismatch) as refusal:
+    except (IndexDamaged, IndexModelMismatch, IndexNotServed) as refusal:
         return _page(Problem(refusal.message)), status_of(refusal)
     _log.info("user %s put the index %s into service", person().id, label)
     flash(
@@ -122,8 +122,11 @@ def _page(problem: Problem | None = None) -> str:
 
 
 def _current() -> tuple[str | None, Message | None]:
-    """Return the label of the build in service, and what is wrong where that cannot be told."""
+    """Return the label of the build in service, and what is wrong with that in current.json."""
     try:
+        problem = services().index_problem()
+        if isinstance(problem, IndexNotServed):
+            return services().current_build(), problem.message
         return services().shelf.current(), None
     except IndexUnusable as error:
         return None, error.message

@@ -58,6 +58,7 @@ class Builder:
             self.shelf,
             on_built=self.record,
             progress=lambda done, total: self.progress.append((done, total)),
+            use=self.shelf.switch,
         )
 
     def record(self, manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
@@ -258,6 +259,7 @@ def test_a_failing_model_leaves_the_old_index(builder: Builder, labelled_folder:
             builder.shelf,
             on_built=builder.record,
             progress=lambda _done, _total: None,
+            use=builder.shelf.switch,
         )
     assert builder.shelf.current() == old.label
     assert [path.name for path in (builder.shelf.root / "demo").iterdir()] == [old.build]
@@ -334,10 +336,11 @@ from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.photos.sources import read_source
 from simsvc.flows.gallery.build_index import BuildRequest, build
 root, bundle, photos = map(Path, sys.argv[1:])
-model = OnnxModel(load_bundle(bundle))
+model, shelf = OnnxModel(load_bundle(bundle)), IndexStore(root)
 request = BuildRequest("demo", (read_source("folder", photos),))
 print("ready", flush=True)
-build(request, OnnxDetector(), model, IndexStore(root), on_built=lambda *_: None, progress=lambda *_: None)
+ignore = lambda *_: None
+build(request, OnnxDetector(), model, shelf, on_built=ignore, progress=ignore, use=shelf.switch)
 """
 
 

@@ -27,6 +27,7 @@ from simsvc.values.access.tokens import TokenDraft
 from simsvc.values.referrals import Addressee, ReferralDraft
 from simsvc.web.app import create_app
 from simsvc.wiring.imports import work_import
+from simsvc.wiring.served import accept
 from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.helpers import wait_until
@@ -54,6 +55,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     calibrate(settings.bundle_dir / "model.json")
     wanted = {"sign_in_rate": "1000 per minute", "case_access": "all"}  # every role opens every page
     app = create_app(settings.model_copy(update=wanted))
+    accept(settings, app.extensions["simsvc"].database)
     cli.register(app)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

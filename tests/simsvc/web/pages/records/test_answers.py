@@ -15,6 +15,7 @@ from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.web.app import create_app
+from simsvc.wiring.served import accept
 from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
@@ -31,7 +32,10 @@ def client_with(site: Settings, folder: Path, **entries: object) -> FlaskClient:
     if "calibration" in entries:
         document["calibration"]["model_sha256"] = document["files"]["model.onnx"]["sha256"]
     path.write_text(json.dumps(document))
-    return signed_in(create_app(site.model_copy(update={"bundle_dir": path.parent})))
+    app = create_app(site.model_copy(update={"bundle_dir": path.parent}))
+    desk = app.extensions["simsvc"]
+    accept(desk.settings, desk.database)
+    return signed_in(app)
 
 
 @pytest.fixture

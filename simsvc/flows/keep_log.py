@@ -360,9 +360,9 @@ class LogKeeper:
             return
         if newest is not None and newest.size > size:
             raise LogDiffers("tail_cut", found=size, size=newest.size)
-        stored = self.tree.checkpoint(signed)
-        reason = "rewritten" if stored is not None else "rolled_back"
-        raise LogDiffers(reason, size=signed, source=source)
+        if self.tree.checkpoint(signed) is None:
+            raise LogDiffers("rolled_back", size=signed, source=source)
+        raise LogDiffers("rewritten", size=signed, source=source)
 
     def _root(self, size: int) -> bytes:
         try:

@@ -132,10 +132,11 @@ class TreeWalk:
         size, source = known.head.size, known.source
         if self._root(size) == known.head.root:
             return
-        is_older = self._matching and not self._differing and self._largest < size
-        reason = "rolled_back" if is_older else "rewritten"
-        sentence = LogDiffers(reason, size=size, source=source).sentence
-        self.found.append(Break(size, source, reason, sentence))
+        if self._matching and not self._differing and self._largest < size:
+            refusal = LogDiffers("rolled_back", size=size, source=source)
+        else:
+            refusal = LogDiffers("rewritten", size=size, source=source)
+        self.found.append(Break(size, source, str(refusal.reason), refusal.sentence))
 
     def _check_beyond(self, known: KnownHead) -> None:
         """Note that the log is shorter than it is known to have been."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Select, String, and_, cast, exists, func, literal, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, selectinload
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import LargeBinary
@@ -59,24 +60,29 @@ class LogSnapshot:
         self, seq: int | None, count: int = PAGE_EVENTS, wanted: EventFilter = EVERY_EVENT
     ) -> list[LoggedEvent]:
         """Return up to `count` wanted events with a higher number, or from the first one on."""
-        query = self._query().where(*_conditions(wanted))
+        conditions = _conditions(wanted)
         if seq is not None:
-            query = query.where(EventRow.seq > seq)
-        rows = self._session.execute(query.order_by(EventRow.seq).limit(count))
-        return [_logged(*row) for row in rows]
+            conditions.append(EventRow.seq > seq)
+        return self._read(lambda query: query.where(*conditions).order_by(EventRow.seq).limit(count))
 
     def of_kinds(self, kinds: Iterable[EventKind], up_to: int) -> Iterator[list[LoggedEvent]]:
         """Give the events of these kinds up to a number, oldest first."""
         which = EventRow.kind.in_([str(kind) for kind in kinds]) & (EventRow.seq <= up_to)
-        query, after = self._query().where(which).order_by(EventRow.seq).limit(PAGE_EVENTS), -1
-        while page := [_logged(*row) for row in self._session.execute(query.where(EventRow.seq > after))]:
+        after = -1
+        while page := self._page_of(which, after):
             yield page
             after = page[-1].event.seq
 
+    def _page_of(self, which: ColumnElement[bool], after: int) -> list[LoggedEvent]:
+        wanted = which & (EventRow.seq > after)
+        return self._read(lambda query: query.where(wanted).order_by(EventRow.seq).limit(PAGE_EVENTS))
+
     def newest(self, wanted: EventFilter, count: int, skipped: int = 0) -> list[LoggedEvent]:
         """Return up to `count` wanted events, newest first, after `skipped` others."""
-        query = self._query().where(*_conditions(wanted)).order_by(EventRow.seq.desc())
-        return [_logged(*row) for row in self._session.execute(query.limit(count).offset(skipped))]
+        conditions = _conditions(wanted)
+        return self._read(
+            lambda query: query.where(*conditions).order_by(EventRow.seq.desc()).limit(count).offset(skipped)
+        )
 
     def at(self, seqs: Iterable[int]) -> dict[int, LoggedEvent]:
         """Return the events with these numbers."""
@@ -110,8 +116,7 @@ class LogSnapshot:
 
     def matching(self, which: ColumnElement[bool]) -> list[LoggedEvent]:
         """Return the events that meet a condition, oldest first."""
-        rows = self._session.execute(self._query().where(which).order_by(EventRow.seq))
-        return [_logged(*row) for row in rows]
+        return self._read(lambda query: query.where(which).order_by(EventRow.seq))
 
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return what the log would keep of these records today; those that are gone are left out.
@@ -189,16 +194,15 @@ class LogSnapshot:
         """Give batch and position of each photo of a batch that says something else than its record."""
         return photos_unlike_records(self._session)
 
-    def _query(self) -> Select[Any]:
-        """Select events; SQLite's text as bytes, which it may hold although they are no Unicode."""
-        columns: list[ColumnElement[Any]] = [EventRow.seq.expression]
-        columns += [self._raw(getattr(EventRow, name)) for name in _TEXTS]
-        contents = (self._raw(EventContentRow.salt), self._raw(EventContentRow.content))
-        joined = select(*columns, *contents).select_from(EventRow)
-        return joined.outerjoin(EventContentRow, EventContentRow.seq == EventRow.seq)
-
-    def _raw(self, column: Any) -> ColumnElement[Any]:
-        return cast(column, LargeBinary) if self._sqlite else column
+    def _read(self, narrowed: Callable[[Select[Any]], Select[Any]]) -> list[LoggedEvent]:
+        """Return events; SQLite's text as bytes where it holds text that is no Unicode."""
+        try:
+            rows = self._session.execute(narrowed(_EVENTS)).all()
+        except OperationalError:
+            if not self._sqlite:
+                raise
+            rows = self._session.execute(narrowed(_EVENTS_AS_BYTES)).all()
+        return [_logged(*row) for row in rows]
 
     def _crops(self, sequences: list[int]) -> dict[int, str]:
         rows = self._session.execute(
@@ -230,6 +234,16 @@ def _misderived(row: EstimateRow, recorded: RecordedEstimate, decision: Mapping[
     return tuple(name for name, value in held.items() if value != due[name])
 
 
+def _select_events(raw: Callable[[Any], Any]) -> Select[Any]:
+    columns = [EventRow.seq, *(raw(getattr(EventRow, name)) for name in _TEXTS)]
+    joined = select(*columns, raw(EventContentRow.salt), raw(EventContentRow.content)).select_from(EventRow)
+    return joined.outerjoin(EventContentRow, EventContentRow.seq == EventRow.seq)
+
+
+_EVENTS = _select_events(lambda column: column)
+_EVENTS_AS_BYTES = _select_events(lambda column: cast(column, LargeBinary))
+
+
 def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter; times are text that sorts like the instants it says."""
     next_day = wanted.until + timedelta(days=1) if wanted.until else None
@@ -253,12 +267,17 @@ def _logged_as(kind: EventKind) -> ColumnElement[bool]:
 
 
 def _logged(seq: int, *stored: Any) -> LoggedEvent:
-    at, kind, actor, subject, content_sha256, previous_sha256, sha256 = (_text(value) for value in stored[:7])
-    salt, content = stored[7:]
-    event = Event(seq, at, kind, actor, subject, content_sha256, previous_sha256, sha256)
-    return LoggedEvent(event, salt or b"", None if content is None else _text(content))
+    *texts, salt, content = stored
+    if not _ALL_TEXT.issuperset(map(type, texts)):
+        texts = [_text(value) for value in texts]
+    if not isinstance(salt, bytes):
+        salt = _text(salt).encode("utf-8", "surrogateescape") if salt else b""
+    return LoggedEvent(Event(seq, *texts), salt, None if content is None else _text(content))
 
 
-def _text(value: str | bytes) -> str:
-    """Return text as it is, and bytes that are no Unicode as text that no event can have."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+_ALL_TEXT = frozenset({str})
+
+
+def _text(value: object) -> str:
+    """Return text as it is, bytes that are no Unicode as text that no event can have, and others as text."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.domain.audit.merkle import HASH_BYTES
@@ -77,9 +77,13 @@ class LogTree(Store):
     def events_after(self, seq: int, count: int) -> list[Event]:
         """Return up to `count` events with a higher number, oldest first."""
         with self._database.read_connection() as connection:
-            query = _EVENTS_AS_BYTES if connection.dialect.name == "sqlite" else _EVENTS
-            rows = connection.execute(query.where(EventRow.seq > seq).limit(count))
-            return [Event(row[0], *map(_text, row[1:])) for row in rows]
+            try:
+                rows = connection.execute(_EVENTS.where(EventRow.seq > seq).limit(count)).all()
+            except OperationalError:
+                if connection.dialect.name != "sqlite":
+                    raise
+                rows = connection.execute(_EVENTS_AS_BYTES.where(EventRow.seq > seq).limit(count)).all()
+            return [Event(*row) if _ALL_TEXT.issuperset(map(type, row[1:])) else _event(*row) for row in rows]
 
     def last_seq(self) -> int:
         """Return the number of the last event, or 0."""
@@ -202,9 +206,13 @@ def keys_of(session: Session) -> tuple[LogKey, ...]:
     return tuple(LogKey(row.vkey, row.since_size, row.until_size) for row in rows)
 
 
-def _text(value: str | bytes) -> str:
-    """Return text as it is, and bytes that are no Unicode as text that no event can have."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+def _event(seq: int, *stored: object) -> Event:
+    """Return an event of which not all fields are text, with bytes as text that no event can have."""
+    texts = (
+        value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+        for value in stored
+    )
+    return Event(seq, *texts)
 
 
 def _put(connection: Connection, key: TileKey, hashes: bytes) -> None:
@@ -227,6 +235,7 @@ def _checkpoint(row: LogCheckpointRow) -> SignedCheckpoint:
 
 _STORED = select(LogCheckpointRow.size, LogCheckpointRow.root, LogCheckpointRow.note)
 _CHECKPOINTS: Select[LogCheckpointRow] = select(LogCheckpointRow)
+_ALL_TEXT = frozenset({str})
 _COLUMNS: Any = EventRow.__table__.c
 _EVENTS: Select[Any] = select(*_COLUMNS).order_by(EventRow.seq)
 _EVENTS_AS_BYTES: Select[Any] = select(

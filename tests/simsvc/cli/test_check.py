@@ -109,7 +109,7 @@ def test_no_room_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
     app.extensions["simsvc"].database.close()
     assert answer.status_code == 503
     parts = {part["part"]: part["well"] for part in answer.get_json()["parts"]}
-    assert parts == {"model": True, "index": True, "database": True, "disk": False}
+    assert parts == {"model": True, "index": True, "database": True, "disk": False, "log": True}
 
 
 def test_every_setting_has_a_meaning() -> None:

@@ -156,7 +156,8 @@ class Services:
         self.log_tree = LogTree(self.database)
         self.log_keeper = self._log_keeper(settings.log_key_path)
         self.log_thread = LogKeeperThread(self.log_keeper)
-        self.verifier = Verifier(self.log.snapshot, self.verifications, now, self.log_keeper.outside)
+        outside = self.log_keeper.outside
+        self.verifier = Verifier(self.log.snapshot, self.verifications, now, outside=outside)
         self.decoder = PhotoDecoder()
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import progress
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import progress
 from simsvc.domain.audit.checkpoint import checkpoint_text, parse_checkpoint
 from simsvc.domain.audit.report_code import parse_report_code
 from simsvc.errors import (
@@ -19,8 +19,8 @@ from simsvc.errors import (
     StoreError,
     VerificationRefused,
 )
-from simsvc.flows.verify_log import verify
-from simsvc.flows.verify_report import check_report
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.audit.verify_report import check_report
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 
 audit_group = AppGroup("audit", help="Verify the audit log.")

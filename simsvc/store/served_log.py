@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from simsvc.domain.audit.chain import is_whole
 from simsvc.domain.audit.served import ModelFacts
+from simsvc.store.audit.snapshot import LogSnapshot
 from simsvc.store.audit_append import append, lock_log
-from simsvc.store.audit_snapshot import LogSnapshot
 from simsvc.store.database import Store
 from simsvc.store.tables import BuildRow, EventRow, ModelSwitchRow
 from simsvc.values.events import PROGRAM, EventKind, NewEvent

@@ -19,9 +19,9 @@ from simsvc.errors import (
     StoreError,
     StoreNotMigrated,
 )
-from simsvc.flows.estimate import check_prior
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.estimates.estimate import check_prior
 from simsvc.flows.health import Degraded, Finding, look_over
-from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file

@@ -19,9 +19,9 @@ from simsvc.errors import (
 )
 from simsvc.flows.served import FILES, MODEL, IndexGuard, accept_model, admit_model, note_quietly
 from simsvc.settings import Settings
-from simsvc.store.audit_log import EventLog
-from simsvc.store.builds import BuildStore
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
+from simsvc.store.records.builds import BuildStore
 from simsvc.store.served_log import ServedLog
 from simsvc.values.events import Break
 

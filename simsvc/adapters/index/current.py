@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from simsvc.adapters.index import changed_files
-from simsvc.adapters.index import manifest as manifests
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.face_journal import FaceJournal
+from simsvc.adapters.index.files import manifest as manifests
+from simsvc.adapters.index.files.face_journal import FaceJournal
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.adapters.ops.permissions import shown_path

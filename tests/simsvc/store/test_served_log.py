@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simsvc.store.audit_log import EventLog
-from simsvc.store.builds import BuildStore
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
+from simsvc.store.records.builds import BuildStore
+from simsvc.store.records.switches import SwitchStore
 from simsvc.store.served_log import LoggedIndex, ServedLog
-from simsvc.store.switches import SwitchStore
 from simsvc.values.events import EventFilter, EventKind
 from tests.simsvc.store.test_builds import BUILD, FACES
 

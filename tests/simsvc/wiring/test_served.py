@@ -15,16 +15,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, text
 
 from simsvc.adapters.index import changed_files
-from simsvc.adapters.index import manifest as manifests
 from simsvc.adapters.index.current import write_current
-from simsvc.adapters.index.face_columns import read_columns, write_columns
+from simsvc.adapters.index.files import manifest as manifests
+from simsvc.adapters.index.files.face_columns import read_columns, write_columns
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.shipped import SHIPPED
 from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.errors import BundleDamaged, IndexDamaged, IndexNotServed, ModelNotLogged
-from simsvc.flows.estimate import answered
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.estimates.estimate import answered
 from simsvc.settings import PACKAGE_DIR
 from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values.events import EventFilter, EventKind

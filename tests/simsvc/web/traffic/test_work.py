@@ -157,6 +157,10 @@ def test_an_export_holds_its_turn_until_it_is_sent(own_app: Flask) -> None:
     headers = bearer(own_app)
     first = own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=False)
     assert next(first.iter_encoded())
-    assert own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 503
+    assert (
+        own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 503
+    )
     first.close()
-    assert own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 200
+    assert (
+        own_app.test_client().get("/api/v1/exports/events", headers=headers, buffered=True).status_code == 200
+    )

@@ -41,9 +41,7 @@ from simsvc.values import DecisionDraft, NewPhoto
 from simsvc.values.access.tokens import Token
 from simsvc.values.events import COMMAND, EventKind, NewEvent, Verdict
 from simsvc.values.referrals import Addressee, Party, ReferralAct, ReferralDraft
-from tests.simsvc.flows.test_verify_log import tamper
-from tests.simsvc.store.helpers import ESTIMATED, REFUSED
-from tests.simsvc.store.test_builds import BUILD, FACES
+from tests.simsvc.store.helpers import BUILD, ESTIMATED, FACES, REFUSED, tamper
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 INTAKE = "0123456789ab"

@@ -10,7 +10,7 @@ from simsvc.store.records.builds import BuildStore
 from simsvc.store.records.switches import SwitchStore
 from simsvc.store.served_log import LoggedIndex, ServedLog
 from simsvc.values.events import EventFilter, EventKind
-from tests.simsvc.store.test_builds import BUILD, FACES
+from tests.simsvc.store.helpers import BUILD, FACES
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 

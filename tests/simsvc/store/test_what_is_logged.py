@@ -28,8 +28,7 @@ from simsvc.store.served_log import ServedLog
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import shown
-from tests.simsvc.store.helpers import ESTIMATED, REFUSED
-from tests.simsvc.store.test_builds import BUILD, FACES
+from tests.simsvc.store.helpers import BUILD, ESTIMATED, FACES, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 Said = tuple[str, str, str, dict[str, object]]

@@ -24,3 +24,12 @@ def program(app: Flask, *scopes: Scope) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = bearer(app, *scopes)["Authorization"]
     return client
+
+
+def metrics(app: Flask) -> dict[str, float]:
+    """Return every series that /metrics gives."""
+    answer = app.test_client().get("/metrics", headers=bearer(app, "audit"))
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/plain"
+    lines = [line for line in answer.text.splitlines() if line and line[0] != "#"]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}

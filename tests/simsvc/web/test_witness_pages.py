@@ -15,9 +15,8 @@ from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.simsvc.web.helpers import checked
-from tests.simsvc.web.programs import bearer
+from tests.simsvc.web.programs import bearer, metrics
 from tests.simsvc.web.signed_in import signed_in
-from tests.simsvc.web.traffic.test_access_log import metrics
 from tests.small_site import drawn_photo
 from tests.witness_servers import NoteServer, note_server
 

@@ -23,7 +23,7 @@ from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values import DecisionDraft
 from simsvc.values.events import COMMAND, Break, Checkpoint, EventKind, NewEvent, Verdict
-from tests.simsvc.store.helpers import ESTIMATED, REFUSED
+from tests.simsvc.store.helpers import ESTIMATED, REFUSED, tamper
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -56,20 +56,6 @@ def verdict(database: Database, checkpoint: Checkpoint | None = None) -> Verdict
 def stored(database: Database, seq: int, column: str) -> str:
     with database.reading() as session:
         return str(session.scalar(select(EventRow.__table__.c[column]).where(EventRow.seq == seq)))
-
-
-def tamper(database: Database, *statements: str, **values: object) -> None:
-    """Do what only the database's owner can: drop the guards, then change what is stored."""
-    with database.engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            for table in ("events", "event_contents", "decisions"):
-                connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-        else:
-            names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
-            for (name,) in names:
-                connection.execute(text(f"DROP TRIGGER {name}"))
-        for statement in statements:
-            connection.execute(text(statement), values)
 
 
 def test_an_untouched_log_fits(log: Database) -> None:

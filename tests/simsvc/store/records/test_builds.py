@@ -5,28 +5,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from simsvc.domain.gallery.manifest import BuildFacts, Manifest, ModelSummary, SourceSummary, sealed
 from simsvc.errors import StoreError
 from simsvc.store.database import Database
 from simsvc.store.records.builds import ROWS_A_STATEMENT, BuildStore
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.values import LabelledFace
-
-BUILD = sealed(
-    Manifest(
-        name="demo",
-        dims=16,
-        trees=50,
-        search_k=100,
-        seed=1,
-        count=2,
-        facts=BuildFacts(ModelSummary("tiny-0", "aa" * 32, "onnx", 1.1), (SourceSummary("demo", 2, 0),), ()),
-        labels_sha256="cc" * 32,
-        libraries={},
-        files={},
-    )
-)
-FACES = [LabelledFace("f1", 30.0, "demo", "a.jpg"), LabelledFace("f2", 40.0, "demo", "b.jpg")]
+from tests.simsvc.store.helpers import BUILD, FACES
 
 
 def ages(database: Database) -> dict[str, float]:

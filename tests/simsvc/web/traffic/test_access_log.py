@@ -11,20 +11,11 @@ from flask.testing import FlaskClient
 
 from simsvc.adapters.ops.logs import formatter
 from simsvc.web.traffic.access_log import UNKNOWN
-from tests.simsvc.web.programs import bearer
+from tests.simsvc.web.programs import bearer, metrics
 from tests.simsvc.web.signed_in import client_of
 from tests.small_site import drawn_photo
 
 SECRETS = ("Mr-Miller-holiday", "Miller-L-7", "a very private note", "Eve Underwriter", "203.0.113.77")
-
-
-def metrics(app: Flask) -> dict[str, float]:
-    """Return every series that /metrics gives."""
-    answer = app.test_client().get("/metrics", headers=bearer(app, "audit"))
-    assert answer.status_code == 200
-    assert answer.mimetype == "text/plain"
-    lines = [line for line in answer.text.splitlines() if line and line[0] != "#"]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 def test_what_happens_is_counted(app: Flask, client: FlaskClient) -> None:

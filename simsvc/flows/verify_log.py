@@ -301,7 +301,7 @@ class _Walk:
             return
         if key not in records:
             self.found.note(_missing_record(logged.event))
-        elif names := differing(said, records[key]):
+        elif names := (*differing(said, records[key]), *records[key].get("misderived", ())):
             self.found.note(_differing_record(logged.event, names))
 
     def _check_end(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,14 +23,18 @@ from simsvc.store.audit_state import (
     photos_unlike_records,
 )
 from simsvc.store.decisions import decision_of
+from simsvc.store.derived import derived
 from simsvc.store.estimates import recorded_of
 from simsvc.store.log_tiles import checkpoints_of, keys_of, newest_stored, tiles_of, tree_size
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
+from simsvc.values import RecordedEstimate
 from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, FaceSets, LoggedEvent, RecordKey
 from simsvc.values.log import LogKey, StoredCheckpoint
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
+MISDERIVED = "misderived"
+"""Names, beside what the log would keep of a record, the columns that do not follow from the record."""
 _TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
 
 
@@ -117,6 +121,7 @@ class LogSnapshot:
     def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
         """Return what the log would keep of these records today; those that are gone are left out.
 
+        `MISDERIVED` names columns for searching, such as the verdict, that do not follow from their record.
         Of a record that cannot even be read, because simsvc stores no such value, nothing is kept.
         """
         wanted = sorted({key.estimate_id for key in keys})
@@ -142,12 +147,15 @@ class LogSnapshot:
     def _records(self, wanted: list[str]) -> dict[RecordKey, dict[str, Any]]:
         query = select(EstimateRow).where(EstimateRow.public_id.in_(wanted))
         rows = self._session.scalars(query.options(selectinload(EstimateRow.neighbours))).all()
-        crops = self._crops([row.sequence for row in rows])
-        found = {
-            RecordKey(row.public_id): estimate_content(recorded_of(row), crops.get(row.sequence))
-            for row in rows
-        }
-        return {**found, **self._decisions(wanted)}
+        crops, decided = self._crops([row.sequence for row in rows]), self._decisions(wanted)
+        current = {key.estimate_id: decided[key] for key in sorted(decided, key=lambda key: key.decision)}
+        found: dict[RecordKey, dict[str, Any]] = {}
+        for row in rows:
+            recorded = recorded_of(row)
+            content = estimate_content(recorded, crops.get(row.sequence))
+            wrong = _misderived(row, recorded, current.get(row.public_id, {}))
+            found[RecordKey(row.public_id)] = content | ({MISDERIVED: wrong} if wrong else {})
+        return {**found, **decided}
 
     def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> Iterator[str]:
         """Give the subjects of records, newer than these numbers, that no event is about."""
@@ -210,6 +218,20 @@ class LogSnapshot:
             )
         )
         return {RecordKey(found, row.number): decision_content(decision_of(row)) for found, row in rows}
+
+
+def _misderived(row: EstimateRow, recorded: RecordedEstimate, decision: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns that should follow from a record and its current decision, but do not."""
+    decided_at = row.decided_at.isoformat() if row.decided_at else None
+    held = {
+        "outcome": row.outcome,
+        "verdict": row.verdict,
+        "decision": row.decision,
+        "decided_at": decided_at,
+    }
+    due = {"decision": decision.get("kind"), "decided_at": decision.get("created_at")}
+    due |= derived(recorded.estimate, recorded.created_at)
+    return tuple(name for name, value in held.items() if value != due[name])
 
 
 def _select_events(raw: Callable[[Any], Any]) -> Select[Any]:

@@ -203,16 +203,16 @@ def batch_results(session: Session, batch_ids: Iterable[str]) -> dict[str, list[
     """Return what became of the photos of batches, by position; without a batch that does not exist."""
     found: dict[str, list[str]] = {}
     for batch_id in sorted(set(batch_ids)):
-        batch = session.scalar(select(BatchRow.sequence).where(BatchRow.public_id == batch_id))
-        if batch is not None:
-            found[batch_id] = results_of(session, batch)
+        if session.scalar(select(BatchRow.sequence).where(BatchRow.public_id == batch_id)) is not None:
+            found[batch_id] = results_of(session, batch_id)
     return found
 
 
-def results_of(session: Session, batch: int) -> list[str]:
+def results_of(session: Session, batch_id: str) -> list[str]:
     """Return what became of the photos of a batch, by position."""
-    columns = (BatchPhotoRow.status, BatchPhotoRow.code, BatchPhotoRow.estimate_id)
-    query = select(*columns).where(BatchPhotoRow.batch == batch).order_by(BatchPhotoRow.position)
+    query = select(BatchPhotoRow.status, BatchPhotoRow.code, BatchPhotoRow.estimate_id)
+    query = query.join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)
+    query = query.where(BatchRow.public_id == batch_id).order_by(BatchPhotoRow.position)
     return [photo_result(*row) for row in session.execute(query)]
 
 

@@ -147,6 +147,8 @@ class BatchStore:
         """Put a photo on record as failed."""
         with self._database.transaction() as session:
             _change(session, batch_id, position, status="failed", **_told(refusal.code, refusal.message))
+            held = select(BatchRow.sequence).where(BatchRow.public_id == batch_id).with_for_update()
+            session.execute(held)
             ended = ended_event(session, batch_id)
             append(session, _event(batch_id, PROGRAM, position=position, given_up=refusal.code))
             if ended:
@@ -194,16 +196,15 @@ class PhotoRecorder:
 def ended_event(session: Session, batch_id: str) -> NewEvent | None:
     """Return the event of a batch's results if none of its photos waits any more.
 
-    Call it after the last change of the batch's photos. Of two who judge its last photos at the same time,
-    the second one waits here for the first, and finds that none is left.
+    Call it after the last change of the batch's photos, while holding the batch's row: of two who judge its
+    last photos at the same time, the second one waited for the first, and finds that none is left.
     """
     session.flush()
-    held = select(BatchRow.sequence).where(BatchRow.public_id == batch_id).with_for_update()
-    batch = session.scalars(held).one()
-    waiting = select(BatchPhotoRow.position).where(BatchPhotoRow.batch == batch)
-    if session.scalar(waiting.where(BatchPhotoRow.status == "waiting").limit(1)) is not None:
+    batch = select(BatchRow.sequence).where(BatchRow.public_id == batch_id).scalar_subquery()
+    waiting = (BatchPhotoRow.batch == batch) & (BatchPhotoRow.status == "waiting")
+    if session.scalar(select(BatchPhotoRow.position).where(waiting).limit(1)) is not None:
         return None
-    return _event(batch_id, PROGRAM, what="ended", results=results_of(session, batch))
+    return _event(batch_id, PROGRAM, what="ended", results=results_of(session, batch_id))
 
 
 def _event(batch_id: str, actor: str, **content: object) -> NewEvent:

@@ -15,7 +15,10 @@ OUTCOMES: tuple[Outcome, ...] = ("estimated", "withheld", "refused")
 
 
 def derived(estimate: Estimate, created_at: datetime) -> dict[str, str | None]:
-    """Return the columns of a new record, in UTC, that follow from its others."""
+    """Return the columns of a new record, in UTC, that follow from its others.
+
+    Verifying the log derives them again: whoever changes a rule migrates the records of before.
+    """
     declared_years = declared_age(estimate.declared, created_at.date())
     return {"outcome": outcome(estimate), "verdict": verdict(declared_years, estimate)}
 

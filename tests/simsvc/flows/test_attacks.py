@@ -164,7 +164,23 @@ ROWS: dict[str, tuple[str, str, str]] = {
         "estimate:planted",
         "has no event",
     ),
+    "change a verdict in the history": (
+        "UPDATE estimates SET verdict = 'within' WHERE sequence = 1",
+        "estimate:",
+        "verdict",
+    ),
+    "hide a decision": (
+        "UPDATE estimates SET decision = NULL, decided_at = NULL WHERE sequence = 1",
+        "estimate:",
+        "decision, decided_at",
+    ),
     "change a decision": ("UPDATE decisions SET kind = 'override'", "estimate:", "kind"),
+    "insert a decision": (
+        "INSERT INTO decisions (estimate, number, kind, reason, note, decided_by, created_at) "
+        "SELECT estimate, 2, 'override', reason, note, decided_by, created_at FROM decisions",
+        "estimate:",
+        "or a decision on it, has no event",
+    ),
     "delete a decision": ("DELETE FROM decisions", "estimate:", "missing"),
     "make an account admin": (
         "UPDATE users SET role = 'admin' WHERE name_key = 'anna'",

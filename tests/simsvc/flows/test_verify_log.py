@@ -152,8 +152,8 @@ BREAKS: dict[str, tuple[list[str], int | None, str]] = {
             "INSERT INTO decisions (estimate, number, kind, reason, note, decided_by, created_at) "
             "SELECT 2, 1, kind, reason, note, decided_by, created_at FROM decisions WHERE number = 1"
         ],
-        None,
-        "not_logged",
+        3,
+        "record_differs",
     ),
     "an estimate put in": (
         [

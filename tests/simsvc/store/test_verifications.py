@@ -42,7 +42,7 @@ def clock() -> Clock:
 def verifier(
     database: Database, clock: Clock, background: Callable[[Callable[[], None]], None] = lambda work: work()
 ) -> Verifier:
-    return Verifier(EventLog(database).snapshot, VerificationStore(database), clock, background)
+    return Verifier(EventLog(database).snapshot, VerificationStore(database), clock, background=background)
 
 
 def test_a_verification_is_recorded_and_logged(database: Database, clock: Clock) -> None:
@@ -121,7 +121,7 @@ def test_a_run_that_fails_is_marked(
     def broken() -> AbstractContextManager[LogSnapshot]:
         raise StoreError("busy")
 
-    Verifier(broken, VerificationStore(database), clock, lambda work: work()).start(BY)
+    Verifier(broken, VerificationStore(database), clock, background=lambda work: work()).start(BY)
     latest = VerificationStore(database).latest()
     assert latest is not None
     assert (latest.finished_at, latest.found) == (NOW, None)
@@ -143,7 +143,7 @@ def test_progress_is_reported_now_and_then(database: Database, clock: Clock) -> 
         clock.at += timedelta(seconds=1)
         return clock.at
 
-    Verifier(EventLog(database).snapshot, Noted(database), ticking, lambda work: work()).start(BY)
+    Verifier(EventLog(database).snapshot, Noted(database), ticking, background=lambda work: work()).start(BY)
     assert seen == [(1, 1)]
 
 

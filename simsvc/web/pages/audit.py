@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from simsvc.domain.audit.checkpoint import checkpoint_text
 from simsvc.errors import CaseNotFound, CheckpointMissing, FilterRefused, VerificationRefused
-from simsvc.flows.verifications import is_running
+from simsvc.flows.audit.verifications import is_running
 from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventFilter, EventKind, LoggedEvent
 from simsvc.web.http.current import note_export, page_number, person, services
 from simsvc.web.http.form_problems import Problems

@@ -41,6 +41,7 @@ class Installation:
             "SIMSVC_BUNDLE_DIR": str(folder / "model"),
             "SIMSVC_DISK_RESERVE_BYTES": "0",
             "SIMSVC_INDEX_ROOT": str(folder / "indexes"),
+            "SIMSVC_LOG_KEY_FILE": str(folder / "log-key.pem"),
             "SIMSVC_MODEL_ROOT": str(folder / "models"),
             "SIMSVC_PHOTO_DAYS": "3650",
             "SIMSVC_PHOTO_KEYS": PHOTO_KEY,

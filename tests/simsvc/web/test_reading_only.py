@@ -49,10 +49,16 @@ def read_only(site: Settings) -> Iterator[Settings]:
     yield site.model_copy(update={"database_url": f"sqlite:///file:{file_of(site)}?mode=ro&uri=true"})
 
 
+QUERIES = {"drift": f"?{PERIODS}", "inclusion": "?seq=1", "consistency": "?old=1"}
+"""What the last part of an address needs after it."""
+
+
 def reads(app: Flask, record: str) -> list[str]:
     """Return the address of every route of the API that only reads."""
     known = {
         "public_id": record,
+        "level": "0",
+        "tile_path": "000.p/1",
         "index_name": "demo",
         "build_id": (app.extensions["simsvc"].shelf.current() or "/").partition("/")[2],
     }
@@ -62,7 +68,7 @@ def reads(app: Flask, record: str) -> list[str]:
             values = {name: known.get(name, "0" * 64) for name in rule.arguments}
             with app.test_request_context():
                 found.append(app.url_map.bind("").build(rule.endpoint, values))
-    return sorted(f"{path}?{PERIODS}" if path.endswith("/drift") else path for path in found)
+    return sorted(f"{path}{QUERIES.get(path.rpartition('/')[2], '')}" for path in found)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ class Break:
     """A problem in the log.
 
     `seq` is None if a record has no event; `code` is "chain", "content", "content_missing", "record_missing",
-    "record_differs", "not_logged" or "checkpoint".
+    "record_differs", "not_logged", "checkpoint" or "witness" (a witness that lied).
     """
 
     seq: int | None

@@ -96,6 +96,7 @@ def installation(folder: Path) -> Settings:
             "index_root": folder / "indexes",
             "database_url": f"sqlite:///{folder / 'simsvc.sqlite3'}",
             "secret_key_file": folder / "key",
+            "log_key_file": None,
             "batch_dir": folder / "batches",
             "model_root": folder / "models",
         }

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from simsvc.settings import Settings
+from simsvc.store.database import sqlite_file
 from tests.helpers import ROOT, wait_until
 
 PATIENCE_S = 120.0
@@ -45,8 +46,16 @@ def environment_of(settings: Settings, **more: str) -> dict[str, str]:
         "SIMSVC_IMPORT_DIR": str(settings.import_dir),
         "DATABASE_URL": settings.database_url,
         "SECRET_KEY": settings.secret_key,
+        "SIMSVC_LOG_KEY_FILE": str(log_key_of(settings)),
         **more,
     }
+
+
+def log_key_of(settings: Settings) -> Path:
+    """Return a key file for the database: what is remembered beside it must be of the same log."""
+    file = sqlite_file(settings.database_url)
+    folder, name = (file.parent, file.name) if file else (settings.batch_dir.parent, "database")
+    return folder / f"{name}-keys" / "log-key.pem"
 
 
 def children_of(pid: int) -> set[int]:

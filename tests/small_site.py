@@ -36,6 +36,7 @@ def make_small_site(folder: Path, faces: int = FACES) -> Settings:
             "index_root": folder / "indexes",
             "database_url": sqlite_database(folder / "simsvc.sqlite3"),
             "secret_key": "a key for tests, long enough to sign with",
+            "log_key_file": folder / "keys" / "log-key.pem",
             "upload_rate": "1000000 per minute",
             "api_rate": "1000000 per minute",
             "batch_dir": folder / "batches",

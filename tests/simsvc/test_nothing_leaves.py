@@ -64,6 +64,7 @@ class Place:
             FLASK_APP="simsvc.flask_app",
             DATABASE_URL=f"sqlite:///{self.service / 'simsvc.sqlite3'}",
             SECRET_KEY="a key for tests, long enough to sign with",  # noqa: S106 - signs nothing of worth
+            SIMSVC_LOG_KEY_FILE=self.service / "log-key.pem",
             SIMSVC_INDEX_ROOT=self.service / "indexes",
             SIMSVC_MODEL_ROOT=self.service / "models",
             SIMSVC_BATCH_DIR=self.service / "batches",

@@ -31,7 +31,12 @@ def installation(settings: Settings) -> tuple[Services, Run]:
 def settings(tmp_path: Path, database_url: str) -> Settings:
     made = make_small_site(tmp_path / "site")
     made = made.model_copy(
-        update={"database_url": database_url, "secret_key": "", "secret_key_file": tmp_path / "site" / "key"}
+        update={
+            "database_url": database_url,
+            "secret_key": "",
+            "secret_key_file": tmp_path / "site" / "key",
+            "log_key_file": None,
+        }
     )
     desk = create_app(made).extensions["simsvc"]
     desk.secret_key()
@@ -49,6 +54,7 @@ def elsewhere(settings: Settings, folder: Path, url: str) -> Settings:
             "index_root": folder / "indexes",
             "model_root": folder / "models",
             "secret_key_file": folder / "key",
+            "log_key_file": None,
         }
     )
 

@@ -54,6 +54,7 @@ def site_in(home: Path, made: Path) -> Settings:
             "model_root": home / "models",
             "secret_key": "",
             "secret_key_file": home / "secret-key",
+            "log_key_file": None,
         }
     )
 

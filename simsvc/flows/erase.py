@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.errors import FaceNotFound
 from simsvc.ports import ErasableRecords, PhotoSpool
 from simsvc.values.erasure import Receipt
@@ -15,7 +16,7 @@ from simsvc.values.erasure import Receipt
 class Faces(Protocol):
     """Rows of reference faces."""
 
-    def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
+    def erase(self, face_id: str, actor: str, write: Callable[[], ErasedSets], now: datetime) -> int:
         """Delete a face's row in one transaction with `write`; return the number of the receipt."""
 
 
@@ -34,15 +35,15 @@ class Eraser:
     """Dependencies of erasures.
 
     Attributes:
-        forget: removes a reference face from the file of face changes and all answers; returns the number of
-            the change.
+        forget: removes a reference face from the file of face changes and all answers; returns what that
+            changed in the file.
         holding: labels of the index builds whose files contain a face; None if the face does not exist.
     """
 
     records: ErasableRecords
     room: PhotoSpool
     faces: Faces
-    forget: Callable[[frozenset[str]], int]
+    forget: Callable[[frozenset[str]], ErasedSets]
     holding: Callable[[str], tuple[str, ...] | None]
     remains: Remains
     now: Callable[[], datetime]

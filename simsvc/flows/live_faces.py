@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from simsvc.domain.chunks import chunks_of
-from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, LiveFace
+from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, LiveFace, set_sha256
 from simsvc.domain.gallery.labelled_faces import LabelledSource, known_ids
 from simsvc.domain.gallery.labels import MAX_AGE_YEARS
 from simsvc.domain.gallery.manifest import Skipped, split_label
@@ -58,6 +58,11 @@ class FaceBook(Protocol):
         """
 
 
+def _digest(change: ChangeSet) -> dict[str, object]:
+    """Return by what the log knows a set of changes."""
+    return {"set_sha256": set_sha256(change)}
+
+
 @dataclass(frozen=True, slots=True)
 class AddedFaces:
     """The result of adding photos."""
@@ -105,13 +110,13 @@ class LiveFaces:
         added = tuple(self._embedded(ready, split_label(label)[0]))
         faces = tuple(live.face for live in added)
         change = self._refitted(ChangeSet(added=added))
-        self.book.put(faces, "add", actor, lambda: self.journal.append(change))
+        self.book.put(faces, "add", actor, lambda: self.journal.append(change), _digest(change))
         return AddedFaces(label, faces, (*source.skipped, *skipped))
 
     def relabel(self, face_id: str, age_years: float, actor: str, reason: str = "") -> LabelledFace:
         """Change the label of a face in every build, and return the face as it was before.
 
-        With a reason, it and both ages are logged.
+        Both ages are logged, and the reason if there is one.
 
         Raises FacesRefused if the age is not valid, FaceNotFound if the face does not exist or was removed,
         IndexUnwritable if the index folder is not writable, StoreError if the change cannot be recorded.
@@ -121,9 +126,8 @@ class LiveFaces:
         face = self._there(face_id)
         fresh = LabelledFace(face.face_id, age_years, face.source, face.reference)
         change = self._refitted(ChangeSet(ages_years={face_id: age_years}))
-        said = (
-            {"reason": reason, "age_years": age_years, "previous_age_years": face.age_years} if reason else {}
-        )
+        said = {"age_years": age_years, "previous_age_years": face.age_years, **_digest(change)}
+        said |= {"reason": reason} if reason else {}
         self.book.put([fresh], "relabel", actor, lambda: self.journal.append(change), said)
         return face
 
@@ -134,7 +138,7 @@ class LiveFaces:
         """
         face = self._there(face_id)
         change = self._refitted(ChangeSet(removed=frozenset({face_id})))
-        said = {"reason": reason} if reason else {}
+        said = _digest(change) | ({"reason": reason} if reason else {})
         self.book.put([face], "remove", actor, lambda: self.journal.append(change), said)
         return face
 

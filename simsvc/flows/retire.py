@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simsvc.errors import RetireRefused
@@ -20,6 +20,7 @@ class Retirement:
         subject: name in the log.
         records: number of estimates that could no longer be replayed.
         set_aside: renames its folder and returns the new path.
+        said: what else the log says of it, such as the sha256 of its manifest.
     """
 
     what: str
@@ -28,6 +29,7 @@ class Retirement:
     records: int
     folder: Path
     set_aside: Callable[[], Path]
+    said: Mapping[str, object] = field(default_factory=dict)
 
 
 def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool) -> None:
@@ -44,7 +46,7 @@ def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool)
     if wanted.records and not force:
         raise RetireRefused("needed", records=wanted.records, name=wanted.what)
     aside: list[Path] = []
-    content: dict[str, object] = {"records": wanted.records, "forced": bool(wanted.records)}
+    content = {"records": wanted.records, "forced": bool(wanted.records), **wanted.said}
     try:
         book.retiring(wanted.subject, content, actor, lambda: aside.append(wanted.set_aside()))
     except BaseException:

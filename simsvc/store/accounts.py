@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from simsvc.domain.accounts.sign_in import SHARED_AN_HOUR, may_try
+from simsvc.domain.audit.state import account_keys_sha256, contact_facts
 from simsvc.errors import LastAdmin, NameTaken, StoreError, UserNotFound
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
@@ -45,7 +46,10 @@ class AccountStore:
         try:
             with self._database.transaction() as session:
                 session.add(row)
-                append(session, _event(user_of(row), self._actor, change="added", role=role))
+                append(
+                    session,
+                    account_event(row, self._actor, change="added", role=role, **contact_facts(None, None)),
+                )
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise NameTaken() from None
@@ -100,7 +104,7 @@ class AccountStore:
                 return None
             forget_clients(session, row.public_id)
             welcome(session, row.sequence, client, now)
-            append(session, _event(user_of(row), f"user:{row.public_id}", change="link_used"))
+            append(session, account_event(row, f"user:{row.public_id}", change="link_used"))
             return user_of(row)
 
     def attempt(self, name_key: str, now: datetime, client: Client) -> Credentials | None:
@@ -161,8 +165,8 @@ class AccountStore:
 
     def rehash(self, user_id: str, password_hash: str) -> None:
         """Keep a stronger hash of the same password."""
-        with self._database.transaction() as session:
-            _updated(session, UserRow.public_id == user_id, password_hash=password_hash)
+        said = {"change": "password_rehashed"}
+        self._change(user_id, f"user:{user_id}", said, password_hash=password_hash)
 
     def set_password(self, user_id: str, password_hash: str) -> User:
         """Replace the password and end every session."""
@@ -194,20 +198,21 @@ class AccountStore:
 
     def set_contact(self, user_id: str, team: str | None, mail_address: str | None) -> User:
         """Put the account into a team, or none, and keep its mail address, which the log does not."""
-        said = {"change": "contact", "team": team or "", "mail": "set" if mail_address else "none"}
+        said = {"change": "contact", **contact_facts(team, mail_address)}
         return self._change(user_id, self._actor, said, team=team, mail_address=mail_address)
 
     def _take_away(self, user_id: str, now: datetime, said: dict[str, str], **values: Any) -> User:
         with self._database.transaction() as session:
             session.execute(_ADMINS_IN_TURN)  # of two who close each other's account, one comes second
             before = session.scalar(select(UserRow.role).where(UserRow.public_id == user_id))
-            user = _found(_updated(session, UserRow.public_id == user_id, **values))
+            row = _found(_updated(session, UserRow.public_id == user_id, **values))
+            user = user_of(row)
             able = session.scalar(select(UserRow.sequence).where(_ABLE_ADMIN))
             if before == "admin" and not able:
                 raise LastAdmin()
             allowed = user.role == "admin" and not user.disabled
             revoked = () if allowed else revoke_made_by(session, user_id, now)
-            append(session, _event(user, self._actor, **said))
+            append(session, account_event(row, self._actor, **said))
             for token_id in revoked:
                 append(session, token_revoked(token_id, self._actor))
             return user
@@ -226,7 +231,7 @@ class AccountStore:
             if not kept.of(client, now)[1].known(now):
                 kept.put(SHARED, kept.tally(SHARED).uncounted())
             welcome(session, row.sequence, client, now)
-            append(session, _event(user_of(row), f"user:{user_id}", **said))
+            append(session, _signed_in(row, said))
 
     def _one(self, which: ColumnElement[bool]) -> User | None:
         with self._database.reading() as session:
@@ -237,11 +242,12 @@ class AccountStore:
         self, user_id: str, actor: str, said: dict[str, str], *, unknown_clients: bool = False, **values: Any
     ) -> User:
         with self._database.transaction() as session:
-            user = _found(_updated(session, UserRow.public_id == user_id, **values))
+            row = _found(_updated(session, UserRow.public_id == user_id, **values))
             if unknown_clients:
                 forget_clients(session, user_id)
-            append(session, _event(user, actor, **said))
-            return user
+            ended = "outcome" in said
+            append(session, _signed_in(row, said) if ended else account_event(row, actor, **said))
+            return user_of(row)
 
 
 _ADMINS_IN_TURN = (
@@ -262,15 +268,22 @@ def _updated(session: Session, which: ColumnElement[bool], **values: Any) -> Use
     return session.scalar(update(UserRow).where(which).values(**values).returning(UserRow))
 
 
-def _event(user: User, actor: str, **said: str) -> NewEvent:
-    kind = EventKind.SIGN_IN if "outcome" in said else EventKind.ACCOUNT
-    return NewEvent(kind, actor, f"user:{user.id}", said)
+def account_event(row: UserRow, actor: str, **said: str) -> NewEvent:
+    """Return the event that an account was changed to what its row says, digest of its keys included."""
+    keys = (row.password_hash, row.link_sha256, row.oidc_issuer, row.oidc_subject, row.totp_secret)
+    content = {**said, "keys_sha256": account_keys_sha256(*keys)}
+    return NewEvent(EventKind.ACCOUNT, actor, f"user:{row.public_id}", content)
 
 
-def _found(row: UserRow | None) -> User:
+def _signed_in(row: UserRow, said: Mapping[str, str]) -> NewEvent:
+    own = f"user:{row.public_id}"
+    return NewEvent(EventKind.SIGN_IN, own, own, said)
+
+
+def _found(row: UserRow | None) -> UserRow:
     if row is None:
         raise UserNotFound()
-    return user_of(row)
+    return row
 
 
 def user_of(row: UserRow | Row[Any]) -> User:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from simsvc.domain.audit.chain import canonical
-from simsvc.store.audit_append import append, lock_log
+from simsvc.errors import IndexUnusable, StoreError
+from simsvc.store.audit_append import append, last_event, lock_log
 from simsvc.store.audit_snapshot import LogSnapshot
-from simsvc.store.database import Store
+from simsvc.store.database import Database, Store
 from simsvc.store.tables import EventContentRow, EventRow
-from simsvc.values.events import Event, EventKind, NewEvent
+from simsvc.values.events import Event, EventKind, FaceSets, NewEvent
+
+_log = logging.getLogger(__name__)
 
 
 class EventLog(Store):
-    """The log as a whole."""
+    """The log as a whole; `face_sha256s` reads the file of face changes, where there is one to verify."""
+
+    def __init__(self, database: Database, face_sha256s: Callable[[], Sequence[str]] | None = None) -> None:
+        super().__init__(database)
+        self._face_sha256s = face_sha256s
 
     def note(self, event: NewEvent) -> Event:
         """Log what leaves no other trace in the database, such as an export, in a transaction of its own."""
@@ -46,8 +54,41 @@ class EventLog(Store):
                 return None
             return append(session, event)
 
+    def note_once(self, event: NewEvent) -> Event | None:
+        """Log the content unless there is an event of this kind and subject."""
+        same = select(EventRow.seq).where(EventRow.kind == str(event.kind), EventRow.subject == event.subject)
+        with self._database.transaction() as session:
+            lock_log(session.connection())
+            if session.scalar(same.limit(1)) is not None:
+                return None
+            return append(session, event)
+
     @contextmanager
     def snapshot(self) -> Iterator[LogSnapshot]:
         """Give the log and its records as they are at one instant, whoever writes meanwhile."""
         with self._database.reading() as session:
-            yield LogSnapshot(session)
+            yield LogSnapshot(session, self._face_sets)
+
+    def _face_sets(self) -> FaceSets | None:
+        """Read the file of face changes while nobody logs anything, so that it is as the log has it.
+
+        A database that cannot be written has no writers to wait for.
+        """
+        if self._face_sha256s is None:
+            return None
+        with suppress(StoreError), self._database.transaction() as session:
+            connection = session.connection()
+            lock_log(connection)
+            return self._read_face_sets(connection)
+        with self._database.read_connection() as connection:
+            return self._read_face_sets(connection)
+
+    def _read_face_sets(self, connection: Connection) -> FaceSets | None:
+        if self._face_sha256s is None:
+            return None
+        last = last_event(connection)
+        try:
+            return FaceSets(last.seq if last else 0, tuple(self._face_sha256s()))
+        except IndexUnusable as error:
+            _log.warning("the face changes are not verified: %s", error.sentence)
+            return None

@@ -14,25 +14,32 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import LargeBinary
 
 from simsvc.domain.audit.content import decision_content, estimate_content
+from simsvc.domain.audit.state import Facts
+from simsvc.store.audit_state import (
+    TABLES,
+    UNREADABLE,
+    batch_results,
+    named_rows,
+    photos_unlike_records,
+)
 from simsvc.store.decisions import decision_of
 from simsvc.store.estimates import recorded_of
 from simsvc.store.log_tiles import checkpoints_of, keys_of, newest_stored, tiles_of, tree_size
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
-from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, LoggedEvent, RecordKey
+from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, FaceSets, LoggedEvent, RecordKey
 from simsvc.values.log import LogKey, StoredCheckpoint
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
-UNREADABLE = (ValueError, TypeError, OperationalError)
-"""What SQLite's owner can make reading fail with: text for a number or picture, damaged JSON or Unicode."""
 _TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
 
 
 class LogSnapshot:
     """Reads events in order, and the records that they are about."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, face_sets: Callable[[], FaceSets | None] = lambda: None) -> None:
         self._session = session
+        self.face_sets = face_sets
         self._sqlite = session.get_bind().dialect.name == "sqlite"
 
     def count(self) -> int:
@@ -53,6 +60,18 @@ class LogSnapshot:
         if seq is not None:
             conditions.append(EventRow.seq > seq)
         return self._read(lambda query: query.where(*conditions).order_by(EventRow.seq).limit(count))
+
+    def of_kinds(self, kinds: Iterable[EventKind], up_to: int) -> Iterator[list[LoggedEvent]]:
+        """Give the events of these kinds up to a number, oldest first."""
+        which = EventRow.kind.in_([str(kind) for kind in kinds]) & (EventRow.seq <= up_to)
+        after = -1
+        while page := self._page_of(which, after):
+            yield page
+            after = page[-1].event.seq
+
+    def _page_of(self, which: ColumnElement[bool], after: int) -> list[LoggedEvent]:
+        wanted = which & (EventRow.seq > after)
+        return self._read(lambda query: query.where(wanted).order_by(EventRow.seq).limit(PAGE_EVENTS))
 
     def newest(self, wanted: EventFilter, count: int, skipped: int = 0) -> list[LoggedEvent]:
         """Return up to `count` wanted events, newest first, after `skipped` others."""
@@ -150,6 +169,22 @@ class LogSnapshot:
             .having(func.count(DecisionRow.sequence) > events.scalar_subquery())
             .order_by(EstimateRow.sequence)
         )
+
+    def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
+        """Give every row of one of `domain.audit.state.WHOLE_TABLES`: its key, and its facts as of now."""
+        return TABLES[table].rows(self._session)
+
+    def named_rows(self, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Facts]]:
+        """Give those rows of one of `domain.audit.state.PARTIAL_TABLES` likewise."""
+        return named_rows(self._session, table, keys)
+
+    def batch_results(self, batch_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return what became of the photos of batches, by position; without a batch that does not exist."""
+        return batch_results(self._session, batch_ids)
+
+    def photos_unlike_records(self) -> Iterator[tuple[str, int]]:
+        """Give batch and position of each photo of a batch that says something else than its record."""
+        return photos_unlike_records(self._session)
 
     def _read(self, narrowed: Callable[[Select[Any]], Select[Any]]) -> list[LoggedEvent]:
         """Return events; SQLite's text as bytes where it holds text that is no Unicode."""

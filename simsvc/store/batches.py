@@ -15,6 +15,7 @@ from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.errors import AlreadyJudged, BatchNotFound, SimsvcError, to_json
 from simsvc.messages import Message
 from simsvc.store.audit_append import append
+from simsvc.store.audit_state import results_of
 from simsvc.store.database import Database
 from simsvc.store.estimates import EstimateStore
 from simsvc.store.messages import restored
@@ -69,6 +70,8 @@ class BatchStore:
             )
             refused = sum(photo.refusal is not None for photo in photos)
             append(session, _event(batch_id, actor_of(asked_by), photos=len(photos), refused=refused))
+            if ended := ended_event(session, batch_id):
+                append(session, ended)
             self._quota.check(_waiting_of(session, asked_by), Waiting(0, 0))  # the log's writers take turns
 
     def waiting_of(self, asked_by: str) -> Waiting:
@@ -144,7 +147,10 @@ class BatchStore:
         """Put a photo on record as failed."""
         with self._database.transaction() as session:
             _change(session, batch_id, position, status="failed", **_told(refusal.code, refusal.message))
+            ended = ended_event(session, batch_id)
             append(session, _event(batch_id, PROGRAM, position=position, given_up=refusal.code))
+            if ended:
+                append(session, ended)
 
     def recorder(self, batch_id: str, position: int) -> PhotoRecorder:
         """Return a Recorder that puts the estimate and the photo's end on record together."""
@@ -168,7 +174,7 @@ class PhotoRecorder:
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Store the estimate and that the photo is done; raises AlreadyJudged if it waits no more."""
 
-        def mark(session: Session, estimate_id: str) -> None:
+        def mark(session: Session, estimate_id: str) -> NewEvent | None:
             _change(
                 session,
                 self.batch_id,
@@ -180,8 +186,24 @@ class PhotoRecorder:
             )
             batch = update(BatchRow).where(BatchRow.public_id == self.batch_id)
             session.execute(batch.values(problem=None, problem_message=None))
+            return ended_event(session, self.batch_id)
 
         return self.estimates.record(estimate, in_transaction=mark)
+
+
+def ended_event(session: Session, batch_id: str) -> NewEvent | None:
+    """Return the event of a batch's results if none of its photos waits any more.
+
+    Call it after the last change of the batch's photos. Of two who judge its last photos at the same time,
+    the second one waits here for the first, and finds that none is left.
+    """
+    session.flush()
+    held = select(BatchRow.sequence).where(BatchRow.public_id == batch_id).with_for_update()
+    batch = session.scalars(held).one()
+    waiting = select(BatchPhotoRow.position).where(BatchPhotoRow.batch == batch)
+    if session.scalar(waiting.where(BatchPhotoRow.status == "waiting").limit(1)) is not None:
+        return None
+    return _event(batch_id, PROGRAM, what="ended", results=results_of(session, batch))
 
 
 def _event(batch_id: str, actor: str, **content: object) -> NewEvent:

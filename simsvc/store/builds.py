@@ -12,9 +12,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
+from simsvc.store.audit_append import append
 from simsvc.store.database import Store
 from simsvc.store.tables import BuildRow, FaceRow, Table
 from simsvc.values import LabelledFace
+from simsvc.values.events import COMMAND, EventKind, NewEvent
 
 ROWS_A_STATEMENT = 5_000
 """Rows of one upsert: few round trips, bounded memory."""
@@ -24,11 +26,18 @@ _INSERTS: dict[str, Callable[[type[Table]], Any]] = {"sqlite": sqlite.insert, "p
 class BuildStore(Store):
     """Remembers which builds were made, and the faces in them."""
 
-    def record(self, manifest: Manifest, faces: Sequence[LabelledFace]) -> None:
-        """Put a build and its faces on record in one transaction; again is the same as once."""
+    def record(self, manifest: Manifest, faces: Sequence[LabelledFace], actor: str = COMMAND) -> None:
+        """Put a build and its faces on record and log it in one transaction; again is the same as once."""
+        row = _build_row(manifest)
+        known = select(BuildRow.manifest_sha256).where(BuildRow.label == manifest.label)
         with self._database.transaction() as session:
             face_rows(session, faces)
-            _upsert(session, BuildRow, "label", [_build_row(manifest)])
+            before = session.scalar(known)
+            _upsert(session, BuildRow, "label", [row])
+            if before != row["manifest_sha256"]:
+                content = {name: row[name] for name in ("manifest_sha256", "model_sha256")}
+                content |= {"what": "made", "faces": row["count"]}
+                append(session, NewEvent(EventKind.BUILD, actor, f"index:{manifest.label}", content))
 
     def made_at(self) -> dict[str, datetime]:
         """Return when each build on record was made, by label."""

@@ -16,6 +16,7 @@ from sqlalchemy.sql.base import ExecutableOption
 
 from simsvc.errors import StoreError, StoreNotMigrated
 from simsvc.store.tables import EstimateRow
+from simsvc.values.events import NewEvent
 
 BUSY_TIMEOUT_MS = 15_000
 """How long a writer of SQLite waits for the others. Ours: writes take milliseconds, but SQLite does not queue
@@ -41,8 +42,9 @@ SEARCH: Mapping[str, Any] = {"simsvc_search": True}
 """Execution options of a query that looks through many records: limits may choose a faster condition."""
 Limit = ExecutableOption | Callable[[ORMExecuteState], ExecutableOption]
 """An option that is added to every query, or what returns it for a query."""
-InTransaction = Callable[[Session, str], None]
-"""Writes what must be on record together with a record or not at all, given the id of the record."""
+InTransaction = Callable[[Session, str], NewEvent | None]
+"""Writes what must be on record together with a record or not at all, given the id of the record; what it
+returns is logged after the record."""
 
 
 class Database:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.audit_append import append, erase_contents
+from simsvc.store.batches import ended_event
 from simsvc.store.database import Store
 from simsvc.store.embeddings import EmbeddingRow
 from simsvc.store.notifications import NotificationRow
@@ -104,7 +105,7 @@ def _erase(
     """Delete and blank the rows, then log the receipt, which names records by number only."""
     ids = list(found.record_ids)
     sequences = select(EstimateRow.sequence).where(EstimateRow.public_id.in_(ids))
-    _blank_batches(session, ids, reference)
+    blanked, ended = _blank_batches(session, ids, reference)
     for table in _CHILDREN:
         session.execute(delete(table).where(table.estimate.in_(sequences)))
     session.execute(delete(EstimateRow).where(EstimateRow.public_id.in_(ids)))
@@ -117,26 +118,52 @@ def _erase(
         "record_ids": ids,
         "records_sha256": hashlib.sha256("\n".join(ids).encode()).hexdigest(),
         "events": list(events),
+        "blanked": blanked,
     }
     event = append(session, NewEvent(EventKind.ERASURE, actor, subject, content))
+    for further in ended:
+        append(session, further)
     note_remains(session, event.seq, TABLES, now)
     return Receipt(event.seq, found)
 
 
-def _blank_batches(session: Session, ids: Sequence[str], reference: str | None) -> None:
+def _blank_batches(
+    session: Session, ids: Sequence[str], reference: str | None
+) -> tuple[dict[str, list[int]], list[NewEvent]]:
     """Take names and references out of batches; what was not judged yet never will be.
+
+    Return the positions of the photos by batch, and the events of batches that end with that.
 
     A batch is called after its first photo, its folder or its ZIP file, each of which may name the person
     whose photo is erased: the batch loses its name with the first of its photos that is erased.
     """
     which = _in_batches(ids, reference)
-    batches = list(session.scalars(select(BatchPhotoRow.batch).where(which).distinct()))
+    blanked, ending = _to_blank(session, which)
     photos = update(BatchPhotoRow)
     _run(session, photos.where(which & (BatchPhotoRow.status == "waiting")).values(status="failed"))
     blank = photos.values(photo_name=ERASED, sentence=None, message=None, age_years=None, code=ERASED)
     _run(session, blank.where(which))
     _run(session, photos.where(which).values(case_reference=None, birth_date=None, photo_date=None))
-    _run(session, update(BatchRow).where(BatchRow.sequence.in_(batches)).values(name=ERASED, notes=None))
+    named = BatchRow.public_id.in_(list(blanked))
+    _run(session, update(BatchRow).where(named).values(name=ERASED, notes=None))
+    ended = (ended_event(session, batch_id) for batch_id in sorted(ending))
+    return blanked, [event for event in ended if event]
+
+
+def _to_blank(session: Session, which: ColumnElement[bool]) -> tuple[dict[str, list[int]], set[str]]:
+    """Return the positions of these photos by batch, and the batches of those that wait."""
+    query = select(BatchRow.public_id, BatchPhotoRow.position, BatchPhotoRow.status)
+    query = query.join(BatchPhotoRow, BatchPhotoRow.batch == BatchRow.sequence).where(which)
+    query = query.order_by(BatchRow.sequence, BatchPhotoRow.position)
+    blanked: dict[str, list[int]] = {}
+    ending: set[str] = set()
+    for batch_id, position, status in session.execute(
+        query.order_by(BatchRow.sequence, BatchPhotoRow.position)
+    ):
+        blanked.setdefault(batch_id, []).append(position)
+        if status == "waiting":
+            ending.add(batch_id)
+    return blanked, ending
 
 
 def _forget_requests(session: Session, ids: Sequence[str]) -> None:

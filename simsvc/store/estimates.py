@@ -127,12 +127,14 @@ def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:
 
 def _add(connection: Connection, new: NewRows, in_transaction: InTransaction | None = None) -> int:
     """Put an estimate's rows and its event into a transaction; return the record's running number."""
-    number = new.insert(connection)
+    number, further = new.insert(connection), None
     if in_transaction is not None:
         with Session(connection) as session:  # within the same transaction, which its owner ends
-            in_transaction(session, new.public_id)
+            further = in_transaction(session, new.public_id)
             session.flush()
     chain(connection, _event(new, number))
+    if further is not None:
+        chain(connection, further)
     return number
 
 

@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from sqlalchemy import delete, select
 
-from simsvc.store.audit_append import append, erase_contents
+from simsvc.domain.gallery.face_changes import ErasedSets
+from simsvc.store.audit_append import append, erase_contents, lock_log
 from simsvc.store.builds import face_rows
 from simsvc.store.database import Store
 from simsvc.store.scrubbing import note_remains
@@ -45,6 +46,8 @@ class FaceStore(Store):
         subject = f"face:{faces[0].face_id}" if len(faces) == 1 else "faces"
         with self._database.transaction() as session:
             face_rows(session, faces)
+            session.flush()
+            lock_log(session.connection())  # whoever holds it finds the file as the log has it
             number = write()
             content = {"what": what, "faces": len(faces), "face_changes": number, **said}
             append(session, NewEvent(EventKind.FACE, actor, subject, content))
@@ -74,14 +77,16 @@ class FaceStore(Store):
                     return datetime.fromisoformat(at)
         return None
 
-    def erase(self, face_id: str, actor: str, write: Callable[[], int], now: datetime) -> int:
+    def erase(self, face_id: str, actor: str, write: Callable[[], ErasedSets], now: datetime) -> int:
         """Delete a face's row and log contents together with what `write` does; return the receipt."""
         subject = f"face:{face_id}"
         with self._database.transaction() as session:
             session.execute(delete(FaceRow).where(FaceRow.face_id == face_id))
-            number = write()
+            lock_log(session.connection())
+            erased = write()
             events = erase_contents(session, [subject])
-            content = {"face_changes": number, "events": list(events)}
+            sets = {str(number): sha256 for number, sha256 in erased.sha256s.items()}
+            content = {"face_changes": erased.number, "events": list(events), "sets": sets}
             seq = append(session, NewEvent(EventKind.ERASURE, actor, subject, content)).seq
             note_remains(session, seq, ("faces", "event_contents"), now)
             return seq

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from simsvc.domain.audit.state import contact_facts
 from simsvc.errors import NameTaken, OidcRefused, StoreError
-from simsvc.store.accounts import in_force, user_of
+from simsvc.store.accounts import account_event, in_force, user_of
 from simsvc.store.audit_append import append
 from simsvc.store.database import Store
 from simsvc.store.tables import UserRow
 from simsvc.values import Role, User
-from simsvc.values.events import EventKind, NewEvent
 
 
 class IdentityStore(Store):
@@ -41,7 +41,7 @@ class IdentityStore(Store):
                 row = session.scalar(linked)
                 if row is None:
                     return None
-                append(session, _event(row, change="linked"))
+                append(session, account_event(row, f"user:{row.public_id}", change="linked"))
                 return user_of(row)
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
@@ -63,14 +63,10 @@ class IdentityStore(Store):
         try:
             with self._database.transaction() as session:
                 session.add(row)
-                append(session, _event(row, change="added", role=role, by="oidc"))
+                said = {"change": "added", "role": role, "by": "oidc", **contact_facts(None, None)}
+                append(session, account_event(row, f"user:{row.public_id}", **said))
         except StoreError as error:
             if isinstance(error.__cause__, IntegrityError):
                 raise NameTaken() from None
             raise
         return user_of(row)
-
-
-def _event(row: UserRow, **said: str) -> NewEvent:
-    own = f"user:{row.public_id}"
-    return NewEvent(EventKind.ACCOUNT, own, own, said)

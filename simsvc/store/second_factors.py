@@ -9,10 +9,11 @@ from sqlalchemy import ForeignKey, String, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from simsvc.errors import UserNotFound
+from simsvc.store.accounts import account_event
 from simsvc.store.audit_append import append
 from simsvc.store.database import Database
 from simsvc.store.tables import Table, UserRow
-from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.values.events import COMMAND
 
 
 class RecoveryCodeRow(Table):
@@ -45,26 +46,28 @@ class SecondFactorStore:
         fresh = {"totp_secret": secret, "totp_set_at": now, "totp_last_step": step}
         with self._database.transaction() as session:
             account = _account(session, user_id)
-            session.execute(update(UserRow).where(UserRow.sequence == account).values(**fresh))
+            changed = update(UserRow).where(UserRow.sequence == account).values(**fresh).returning(UserRow)
+            row = session.scalars(changed).one()
             _replace(session, account, codes)
-            append(session, self._event(user_id, "second_factor_set"))
+            append(session, account_event(row, self._actor, change="second_factor_set"))
 
     def renew(self, user_id: str, codes: Sequence[str]) -> None:
         """Replace the recovery codes by others, given as digests."""
         with self._database.transaction() as session:
-            _replace(session, _account(session, user_id), codes)
-            append(session, self._event(user_id, "recovery_codes_renewed"))
+            account = _account(session, user_id)
+            _replace(session, account, codes)
+            row = session.scalars(select(UserRow).where(UserRow.sequence == account)).one()
+            append(session, account_event(row, self._actor, change="recovery_codes_renewed"))
 
     def remove(self, user_id: str) -> None:
         """Remove second factor and recovery codes; nothing happens without one."""
         gone = {"totp_secret": None, "totp_set_at": None, "totp_last_step": None}
         mine = (UserRow.public_id == user_id) & UserRow.totp_set_at.is_not(None)
         with self._database.transaction() as session:
-            changed = update(UserRow).where(mine).values(**gone).returning(UserRow.sequence)
-            account = session.scalar(changed)
-            if account is not None:
-                _replace(session, account, ())
-                append(session, self._event(user_id, "second_factor_removed"))
+            row = session.scalar(update(UserRow).where(mine).values(**gone).returning(UserRow))
+            if row is not None:
+                _replace(session, row.sequence, ())
+                append(session, account_event(row, self._actor, change="second_factor_removed"))
 
     def use_step(self, user_id: str, step: int) -> bool:
         """Use up the code of a time step; False where that or a later one was used before."""
@@ -87,9 +90,6 @@ class SecondFactorStore:
         query = query.join(UserRow, UserRow.sequence == RecoveryCodeRow.account)
         with self._database.reading() as session:
             return session.scalar(query.where(UserRow.public_id == user_id)) or 0
-
-    def _event(self, user_id: str, change: str) -> NewEvent:
-        return NewEvent(EventKind.ACCOUNT, self._actor, f"user:{user_id}", {"change": change})
 
 
 def _account(session: Session, user_id: str) -> int:

@@ -119,7 +119,8 @@ class SessionStore(Store):
         with self._database.transaction() as session:
             ended = session.scalars(delete(SessionRow).where(which).returning(SessionRow.sequence)).all()
             if ended:
-                append(session, _event(user_id, actor, outcome="session_ended", sessions=len(ended)))
+                said = {"outcome": "session_ended", "sessions": len(ended)}
+                append(session, NewEvent(EventKind.SESSION, actor, f"user:{user_id}", said))
             return len(ended)
 
     def _limits(self, now: datetime) -> dict[str, datetime]:

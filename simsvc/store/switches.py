@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from simsvc.errors import StoreError
 from simsvc.store.audit_append import append
 from simsvc.store.database import Store
-from simsvc.store.tables import IndexSwitchRow, ModelSwitchRow
+from simsvc.store.tables import BuildRow, IndexSwitchRow, ModelSwitchRow
 from simsvc.values import IndexSwitch
-from simsvc.values.events import COMMAND, EventKind, NewEvent, actor_of
+from simsvc.values.events import COMMAND, PROGRAM, EventKind, NewEvent, actor_of
 
 
 class SwitchStore(Store):
@@ -26,7 +26,9 @@ class SwitchStore(Store):
         row = IndexSwitchRow(label=label, previous=previous, switched_by=by, switched_at=now)
         with self._database.transaction() as session:
             session.add(row)
-            append(session, _event(row))
+            session.flush()
+            made = select(BuildRow.manifest_sha256).where(BuildRow.label == label)
+            append(session, _event(row, session.scalar(made)))
             yield
 
     def latest(self, count: int | None = None) -> tuple[IndexSwitch, ...]:
@@ -39,16 +41,17 @@ class SwitchStore(Store):
             )
 
 
-def _event(row: IndexSwitchRow) -> NewEvent:
+def _event(row: IndexSwitchRow, manifest_sha256: str | None) -> NewEvent:
     actor = actor_of(row.switched_by) if row.switched_by else COMMAND
-    return NewEvent(EventKind.INDEX_SWITCH, actor, f"index:{row.label}", {"previous": row.previous})
+    said = {"previous": row.previous, "switch": row.sequence, "manifest_sha256": manifest_sha256}
+    return NewEvent(EventKind.INDEX_SWITCH, actor, f"index:{row.label}", said)
 
 
 class ModelSwitchStore(Store):
     """Remembers every model that was in service."""
 
     def note(self, bundle_sha256: str, model_sha256: str, version: str, now: datetime) -> None:
-        """Put on record that a model answers from now on, unless it did so already; starts log it.
+        """Put on record that a model answers from now on, and log it, unless it did so already.
 
         Of several workers that find a new model, one puts it on record.
         """
@@ -58,15 +61,11 @@ class ModelSwitchStore(Store):
                 last = session.scalar(newest)
                 if last is not None and last.bundle_sha256 == bundle_sha256:
                     return
-                session.add(
-                    ModelSwitchRow(
-                        sequence=last.sequence + 1 if last else 1,
-                        bundle_sha256=bundle_sha256,
-                        model_sha256=model_sha256,
-                        version=version,
-                        switched_at=now,
-                    )
-                )
+                number = last.sequence + 1 if last else 1
+                facts = {"bundle_sha256": bundle_sha256, "model_sha256": model_sha256, "version": version}
+                session.add(ModelSwitchRow(sequence=number, switched_at=now, **facts))
+                said = {"switch": number, **facts}
+                append(session, NewEvent(EventKind.MODEL_SWITCH, PROGRAM, f"model:{bundle_sha256}", said))
         except StoreError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise

@@ -53,6 +53,7 @@ class TokenStore(Store):
             expires_at=token.expires_at,
         )
         said = {"what": "made", "scopes": list(token.scopes), "expires_at": token.expires_at.isoformat()}
+        said["secret_sha256"] = sha256
         with self._database.transaction() as session:
             if token.created_by and not session.scalar(_may_make(token.created_by)):
                 raise NotPermitted("role")

@@ -31,6 +31,8 @@ class EventKind(StrEnum):
     VERIFICATION = "verification"
     REFERRAL = "referral"
     BACKUP = "backup"
+    SESSION = "session"
+    BUILD = "build"
     KEY = "key"
     WITNESS = "witness"
 
@@ -116,6 +118,14 @@ class RecordKey:
     decision: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class FaceSets:
+    """The SHA-256 of each set in the file of face changes, when the log ended with event `up_to`."""
+
+    up_to: int
+    sha256s: tuple[str, ...]
+
+
 MOST_PROBLEMS = 100
 """Problems that a verification keeps: more say nothing more to a reader, and all are counted."""
 
@@ -124,8 +134,9 @@ MOST_PROBLEMS = 100
 class Break:
     """A problem in the log.
 
-    `seq` is None if a record has no event; `code` is "chain", "content", "content_missing", "record_missing",
-    "record_differs", "not_logged", "checkpoint" or "witness" (a witness that lied).
+    `seq` is None if a record or row has no event; `subject` is that of the event, or table and key of a row;
+    `code` is "chain", "content", "content_missing", "record_missing", "record_differs", "not_logged",
+    "checkpoint", "state_differs", "time_order" or "witness" (a witness that lied).
     """
 
     seq: int | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simsvc.adapters.index.embedding_cache import forget_unfinished
+from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.flows.erase import Eraser
 from simsvc.flows.retention import Retention
 from simsvc.store.erasure import ErasureStore
@@ -39,8 +40,8 @@ def finish_erasures(services: Services) -> int:
     return Scrubber(services.database).finish(FINISH_PATIENCE_S, all_sizes=True)
 
 
-def _forget(services: Services, face_ids: frozenset[str]) -> int:
-    """Remove faces from the face changes and caches of unfinished builds; return the change's number."""
+def _forget(services: Services, face_ids: frozenset[str]) -> ErasedSets:
+    """Remove faces from the face changes and caches of unfinished builds; return what that changed."""
     forget_unfinished(services.shelf.root)
     return services.shelf.journal.erase(face_ids)
 

@@ -25,6 +25,7 @@ def retire_build(services: Services, text: str, actor: str, *, force: bool) -> s
         keeping.made_with_build(label),
         shelf.folder(label),
         lambda: shelf.set_aside(label),
+        {"manifest_sha256": keeping.manifest_sha256(label)},
     )
     retire(wanted, keeping, actor, force=force)
     return label
@@ -52,6 +53,7 @@ def retire_model(services: Services, text: str, actor: str, *, force: bool) -> s
         keeping.made_with_model(found[0].document_sha256, found[0].sha256),
         found[0].folder,
         lambda: services.models.set_aside(found[0]),
+        {"model_sha256": found[0].sha256, "version": found[0].version},
     )
     retire(wanted, keeping, actor, force=force)
     return found[0].version

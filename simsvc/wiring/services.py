@@ -135,7 +135,8 @@ class Services:
         self.settings = settings
         self.now = now
         self.database = open_database(settings)
-        self.log = EventLog(self.database)
+        self.shelf = IndexStore(settings.index_root)
+        self.log = EventLog(self.database, self.shelf.journal.sha256s)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
         self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
         self._opened = _Opened()
@@ -166,7 +167,6 @@ class Services:
         self.log_thread = LogKeeperThread(self.log_keeper)
         self._open_witnesses()
         self.verifier = Verifier(self.log.snapshot, self.verifications, now, self.outside)
-        self.shelf = IndexStore(settings.index_root)
         self.decoder = PhotoDecoder()
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
@@ -509,7 +509,11 @@ class Services:
             StoreError: the database cannot be used.
         """
         bundle = load_document(self.settings.bundle_dir)
-        log_start(self.log, shown(self.settings), bundle.version, bundle.sha256)
+        try:
+            face_sha256s = self.shelf.journal.sha256s()
+        except IndexUnusable:  # told when an estimate is asked for
+            face_sha256s = ()
+        log_start(self.log, shown(self.settings), bundle.version, bundle.sha256, face_sha256s)
 
     def warm_up(self) -> None:
         """Warm up every engine with a grey square.

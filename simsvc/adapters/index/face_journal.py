@@ -11,7 +11,15 @@ from pathlib import Path
 
 from simsvc.adapters.ops.atomic_files import replace_bytes, sync
 from simsvc.adapters.ops.permissions import shown_path
-from simsvc.domain.gallery.face_changes import ChangeSet, FaceChanges, changes_of, from_lines, to_line
+from simsvc.domain.gallery.face_changes import (
+    ChangeSet,
+    ErasedSets,
+    FaceChanges,
+    changes_of,
+    from_lines,
+    lines_sha256,
+    to_line,
+)
 from simsvc.errors import IndexDamaged, IndexUnreadable, IndexUnwritable
 
 FILE = "face-changes.txt"
@@ -64,16 +72,25 @@ class FaceJournal:
             sync(self._root)
             return len(sets) + 1
 
-    def erase(self, face_ids: frozenset[str]) -> int:
-        """Remove everything about faces from the file, and return the number of the erasing set.
+    def sha256s(self) -> tuple[str, ...]:
+        """Return the SHA-256 of all sets as they are in the file; raises IndexUnusable if unreadable."""
+        return lines_sha256(self._bytes())
+
+    def erase(self, face_ids: frozenset[str]) -> ErasedSets:
+        """Remove everything about faces from the file, and return what that changed.
 
         Raises IndexDamaged if the file is damaged, IndexUnwritable if the file cannot be written.
         """
         with self._alone():
+            before = self.sha256s()
             kept = [one.without(face_ids) for one in self._sets()]
-            lines = "".join(to_line(one) for one in (*kept, ChangeSet(erased=face_ids)))
-            replace_bytes(self._path, lines.encode())
-            return len(kept) + 1
+            lines = "".join(to_line(one) for one in (*kept, ChangeSet(erased=face_ids))).encode()
+            replace_bytes(self._path, lines)
+            after = enumerate(lines_sha256(lines), 1)
+            changed = {
+                number: sha256 for number, sha256 in after if sha256 not in before[number - 1 : number]
+            }
+            return ErasedSets(len(kept) + 1, changed)
 
     def _sets(self) -> tuple[ChangeSet, ...]:
         with self._reading:

@@ -72,6 +72,19 @@ class ChangeSet:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedSets:
+    """What an erasure did to the file of face changes.
+
+    Attributes:
+        number: of the erasing set.
+        sha256s: `set_sha256` of the sets that it changed and of its own, by number.
+    """
+
+    number: int
+    sha256s: Mapping[int, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceChanges:
     """The state after a number of sets.
@@ -143,6 +156,17 @@ def to_line(changes: ChangeSet) -> str:
     filled = {name: part for name, part in document.items() if part}
     text = json.dumps(filled, sort_keys=True, separators=(",", ":"))
     return f"{line_sha256(text)} {text}\n"
+
+
+def set_sha256(changes: ChangeSet) -> str:
+    """Return the SHA-256 that a set's line starts with, by which the log knows the set."""
+    return to_line(changes).partition(" ")[0]
+
+
+def lines_sha256(data: bytes) -> tuple[str, ...]:
+    """Return the SHA-256 of the JSON of all complete lines, whatever they are."""
+    lines = data.split(b"\n")[:-1]
+    return tuple(hashlib.sha256(line.partition(b" ")[2]).hexdigest() for line in lines)
 
 
 def line_sha256(text: str) -> str:

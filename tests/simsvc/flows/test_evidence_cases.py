@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from PIL import Image, ImageOps
@@ -190,6 +191,13 @@ class _Book:
         del face_id
         return None
 
-    def put(self, faces: object, what: str, actor: str, write: Callable[[], int]) -> int:
-        del faces, what, actor
+    def put(
+        self,
+        faces: object,
+        what: str,
+        actor: str,
+        write: Callable[[], int],
+        said: Mapping[str, object] = MappingProxyType({}),
+    ) -> int:
+        del faces, what, actor, said
         return write()

@@ -2,24 +2,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from simsvc.flows.verify_log import verify
+from simsvc.domain.audit.chain import canonical, content_sha256, next_event
+from simsvc.errors import PhotoLost
+from simsvc.flows.verify_log import CLOCK_TOLERANCE, verify
 from simsvc.store import migrate
-from simsvc.store.audit_append import append, erase_contents
+from simsvc.store.audit_append import append, erase_contents, last_event
 from simsvc.store.audit_log import EventLog
+from simsvc.store.batches import BatchStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.tables import EventRow
+from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values import DecisionDraft
-from simsvc.values.events import COMMAND, Checkpoint, EventKind, NewEvent, Verdict
+from simsvc.values.events import COMMAND, Break, Checkpoint, EventKind, NewEvent, Verdict
 from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -255,6 +258,90 @@ def test_a_checkpoint_is_proved_or_not(log: Database) -> None:
     assert anew is not None
     assert cut is not None
     assert (anew.seq, anew.code, cut.seq, cut.code) == (7, "checkpoint", 9, "checkpoint")
+
+
+def log_at(database: Database, at: datetime) -> None:
+    """Append an event that the clock dated so."""
+    new = NewEvent(EventKind.EXPORT, "user:u1", "history", {})
+    content, salt = canonical(new.content), bytes(32)
+    with database.engine.begin() as connection:
+        event = next_event(new, at, content_sha256(salt, content), last_event(connection))
+        connection.execute(EventRow.__table__.insert(), asdict(event))
+        said = {"seq": event.seq, "salt": salt, "content": content}
+        connection.execute(EventContentRow.__table__.insert(), said)
+
+
+def test_an_event_that_is_dated_back_is_named(log: Database) -> None:
+    """By more than the tolerance, against the one before it; later events are dated from there on."""
+    last = verdict(log).last
+    assert last is not None
+    for before in (CLOCK_TOLERANCE, 2 * CLOCK_TOLERANCE, 3 * CLOCK_TOLERANCE + timedelta(milliseconds=100)):
+        log_at(log, last.time - before)
+    assert verdict(log).problems == (
+        Break(
+            10,
+            "history",
+            "time_order",
+            f"Event 10 is dated {stored(log, 10, 'at')}, 5.1 s before the event before it.",
+        ),
+    )
+
+
+def old_site(database: Database) -> None:
+    """Write what earlier versions left without events, or with events that say less."""
+    rows = (
+        "INSERT INTO users (public_id, name, name_key, role, created_at, epoch, password_hash) "
+        "VALUES ('u1', 'Anna', 'anna', 'auditor', '2026-01-02 03:04:05', 0, 'x')",
+        "INSERT INTO tokens (public_id, name, scopes, secret_sha256, created_at, expires_at, revoked_at) "
+        "VALUES ('t1', 'intake', '[\"estimate\", \"audit\"]', 'ab', '2026-01-02 03:04:05', "
+        "'2027-01-02 03:04:05', '2026-05-06 07:08:09')",
+        "INSERT INTO builds (label, index_name, build_id, count, sources, model_sha256, manifest_sha256, "
+        "created_at) VALUES ('demo/b-1', 'demo', 'b-1', 9, '[]', 'ab', 'cd', '2026-01-02 03:04:05')",
+        "INSERT INTO index_switches (label, switched_at) VALUES ('demo/b-1', '2026-01-02 03:04:05')",
+        "INSERT INTO model_switches (sequence, bundle_sha256, model_sha256, version, switched_at) "
+        "VALUES (1, 'ab', 'cd', 'face-1', '2026-01-02 03:04:05')",
+        "INSERT INTO batches (sequence, public_id, name, created_at, asked_by) "
+        "VALUES (1, 'b1', 'a.zip', '2026-01-02 03:04:05', 'u1'), "
+        "(2, 'b2', 'b.zip', '2026-01-02 03:04:05', 'u1')",
+        "INSERT INTO batch_photos (batch, position, photo_name, status, attempts, code) "
+        "VALUES (1, 0, 'a.jpg', 'failed', 1, 'not_judged'), (2, 0, 'b.jpg', 'waiting', 0, NULL), "
+        "(2, 1, 'c.jpg', 'refused', 1, 'no_face')",
+    )
+    with database.engine.begin() as connection:
+        for row in rows:
+            connection.execute(text(row))
+
+
+def test_what_earlier_versions_left_is_covered_from_the_upgrade_on(database_url: str, tmp_path: Path) -> None:
+    """One event says what accounts, tokens, builds, switches and batches are like then, and one a batch."""
+    url = f"sqlite:///{tmp_path / 'old.sqlite3'}" if database_url.startswith("sqlite") else database_url
+    database = Database(url)
+    if database.engine.dialect.name == "sqlite":
+        migrate.upgrade(database.engine, "0021")
+    else:  # it has all tables, and no rows
+        with database.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '0021'"))
+    old_site(database)
+    migrate.upgrade(database.engine)
+    found = verdict(database)
+    assert (found.events, found.problems) == (3, ())
+    BatchStore(database, EstimateStore(database)).give_up("b2", 0, PhotoLost())
+    assert verdict(database).problems == ()
+    tamper(
+        database,
+        "UPDATE users SET role = 'admin'",
+        "UPDATE tokens SET revoked_at = NULL",
+        "UPDATE builds SET count = 8",
+        "UPDATE index_switches SET previous = 'demo/b-0'",
+        "UPDATE model_switches SET version = 'face-2'",
+        "UPDATE batches SET asked_by = 'u2'",
+        "UPDATE batch_photos SET code = 'x'",
+    )
+    assert {problem.subject for problem in verdict(database).problems} == {
+        *("users:u1", "tokens:t1", "builds:demo/b-1", "index_switches:1", "model_switches:1"),
+        *("batches:b1", "batches:b2", "batch_photos:b1/0", "batch_photos:b2/0", "batch_photos:b2/1"),
+    }
+    database.close()
 
 
 def test_records_of_before_the_log_are_no_break(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.store.database import Database
 from simsvc.store.faces import FaceStore
 from simsvc.values import LabelledFace
@@ -26,5 +27,5 @@ def test_the_history_of_a_face_has_reasons_and_ages(database: Database) -> None:
     assert added_at is not None
     assert datetime.now(UTC) - added_at < timedelta(minutes=1)
     assert store.added_at(9) is None
-    store.erase("f1", "command", lambda: 4, datetime.now(UTC))
+    store.erase("f1", "command", lambda: ErasedSets(4, {4: "ab" * 32}), datetime.now(UTC))
     assert store.history("f1") == []

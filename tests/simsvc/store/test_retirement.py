@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from simsvc.adapters.crypto.fernet_cipher import FernetCipher, new_key
+from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.errors import EstimateErased, EstimateNotFound, PhotoLocked
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
@@ -153,5 +154,5 @@ def test_a_face_and_its_event_come_together(database: Database) -> None:
     assert count(database, EventRow) == before
     assert faces.put([face], "add", "command", lambda: 7) == 7
     assert faces.find("f1") == face
-    faces.erase("f1", "command", lambda: 8, NOW)
+    faces.erase("f1", "command", lambda: ErasedSets(8), NOW)
     assert faces.find("f1") is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
+from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.flows.verify_log import verify
 from simsvc.store.audit_log import EventLog
 from simsvc.store.database import Database
@@ -110,7 +111,7 @@ def test_an_erased_face_leaves_no_name(database: Database) -> None:
     face = LabelledFace("f1", 30.0, "clinic", "zq-anna.jpg")
     FaceStore(database).put([face], "add", "command", lambda: 1)
     assert b"zq-anna" in files_of(database)
-    FaceStore(database).erase("f1", "command", lambda: 2, NOW)
+    FaceStore(database).erase("f1", "command", lambda: ErasedSets(2), NOW)
     assert Scrubber(database).finish() == 0
     assert b"zq-anna" not in files_of(database)
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from simsvc.domain.gallery.manifest import manifest_sha256
 from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken, PhotoTooManyBytes
 from simsvc.flows.log_start import log_start
 from simsvc.flows.verify_log import verify
@@ -15,14 +17,17 @@ from simsvc.settings import load_settings
 from simsvc.store.accounts import AccountStore
 from simsvc.store.audit_log import EventLog
 from simsvc.store.batches import BatchStore
+from simsvc.store.builds import BuildStore
 from simsvc.store.database import Database
 from simsvc.store.decisions import DecisionStore
 from simsvc.store.estimates import EstimateStore
-from simsvc.store.switches import SwitchStore
+from simsvc.store.sessions import NewSession, SessionStore
+from simsvc.store.switches import ModelSwitchStore, SwitchStore
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import shown
 from tests.simsvc.store.helpers import ESTIMATED, REFUSED
+from tests.simsvc.store.test_builds import BUILD, FACES
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 Said = tuple[str, str, str, dict[str, object]]
@@ -94,8 +99,13 @@ def test_changes_of_accounts_are_logged_with_who_made_them(database: Database) -
     store.enable(user.id)
     store.set_password(user.id, "another-hash")
     own, subject = f"user:{user.id}", f"user:{user.id}"
-    assert logged(database) == [
-        ("account", "user:boss", subject, {"change": "added", "role": "admin"}),
+    found = logged(database)
+    digests = [str(said.pop("keys_sha256")) for *_, said in found]
+    assert [len(digest) for digest in digests] == [64] * 5
+    assert digests[3] == digests[2]  # opening an account changes nothing that opens it
+    assert len(set(digests)) == 4
+    assert found == [
+        ("account", "user:boss", subject, {"change": "added", "role": "admin", "team": "", "mail": "none"}),
         ("account", "user:boss", subject, {"change": "invited"}),
         ("account", own, subject, {"change": "link_used"}),
         ("account", "user:boss", subject, {"change": "enabled"}),
@@ -138,10 +148,76 @@ def test_switches_and_batches_are_logged(database: Database) -> None:
     batches.add("b" * 32, "photos.zip", [NewPhoto("a"), NewPhoto("b", refusal=refusal)], "u1", NOW)
     batches.give_up("b" * 32, 0, refusal)
     assert logged(database) == [
-        ("index_switch", "user:u1", "index:demo/b-2", {"previous": "demo/b-1"}),
+        (
+            "index_switch",
+            "user:u1",
+            "index:demo/b-2",
+            {"previous": "demo/b-1", "switch": 1, "manifest_sha256": None},
+        ),
         ("batch", "user:u1", f"batch:{'b' * 32}", {"photos": 2, "refused": 1}),
         ("batch", "program", f"batch:{'b' * 32}", {"position": 0, "given_up": "photo_too_many_bytes"}),
+        (
+            "batch",
+            "program",
+            f"batch:{'b' * 32}",
+            {"what": "ended", "results": ["failed:photo_too_many_bytes", "refused:photo_too_many_bytes"]},
+        ),
     ]
+
+
+def test_sessions_that_somebody_ends_are_logged(database: Database) -> None:
+    """Once for all of an account, with who did it; where there is none, nothing is logged."""
+    user = AccountStore(database).add("Anna", "anna", "auditor", NOW)
+    sessions = SessionStore(database, timedelta(hours=8), timedelta(hours=1))
+    sessions.begin(NewSession("ab" * 32, user, "password"), NOW)
+    sessions.begin(NewSession("cd" * 32, user, "password"), NOW)
+    numbers = [session.number for session in sessions.of(user.id, NOW)]
+    for _ in range(2):
+        sessions.end(user.id, "user:boss", numbers)
+    assert logged(database)[1:] == [
+        ("session", "user:boss", f"user:{user.id}", {"outcome": "session_ended", "sessions": 2})
+    ]
+
+
+def test_a_build_is_logged_once_for_each_manifest(database: Database) -> None:
+    """Recording it again, for example when it is put into service, logs nothing; a switch says its digest."""
+    builds = BuildStore(database)
+    for _ in range(2):
+        builds.record(BUILD, FACES)
+    with SwitchStore(database).recording(BUILD.label, None, None, NOW):
+        pass
+    digest = manifest_sha256(BUILD)
+    made = {"what": "made", "manifest_sha256": digest, "model_sha256": "aa" * 32, "faces": 2}
+    switched = {"previous": None, "switch": 1, "manifest_sha256": digest}
+    assert logged(database) == [
+        ("build", "command", f"index:{BUILD.label}", made),
+        ("index_switch", "command", f"index:{BUILD.label}", switched),
+    ]
+
+
+def test_a_model_is_logged_when_it_begins_to_answer(database: Database) -> None:
+    """Several workers log it once."""
+    for _ in range(2):
+        ModelSwitchStore(database).note("ab" * 32, "cd" * 32, "face-1", NOW)
+    said = {"switch": 1, "bundle_sha256": "ab" * 32, "model_sha256": "cd" * 32, "version": "face-1"}
+    assert logged(database) == [("model_switch", "program", f"model:{'ab' * 32}", said)]
+
+
+def test_the_results_of_a_batch_are_logged_when_none_waits_any_more(database: Database) -> None:
+    """Once, after the event of its last record, also where two judge its last photos at the same time."""
+    batches = BatchStore(database, EstimateStore(database))
+    batches.add("b" * 32, "photos.zip", [NewPhoto(str(number)) for number in range(8)], "u1", NOW)
+    with ThreadPoolExecutor(8) as pool:
+        records = list(pool.map(lambda place: batches.recorder("b" * 32, place).record(ESTIMATED), range(8)))
+    assert [kind for kind, *_ in logged(database)] == ["batch", *["estimate"] * 8, "batch"]
+    assert logged(database)[-1][3] == {"what": "ended", "results": [record.id for record in records]}
+
+
+def test_a_batch_without_a_usable_photo_ends_at_once(database: Database) -> None:
+    """Its refusals are logged with it."""
+    batches = BatchStore(database, EstimateStore(database))
+    batches.add("b" * 32, "a.zip", [NewPhoto("a", refusal=PhotoTooManyBytes("in_batch"))], "u1", NOW)
+    assert logged(database)[-1][3] == {"what": "ended", "results": ["refused:photo_too_many_bytes"]}
 
 
 def test_a_start_is_logged_where_it_differs(database: Database) -> None:

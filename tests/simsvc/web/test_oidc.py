@@ -105,7 +105,7 @@ def test_an_invited_person_links_the_account_and_signs_in_from_then_on(desk: Des
     assert refusal(through(client_of(app, None), f"/sign-in/oidc?link={invitation.token}"), 410)
     with services.database.reading() as session:
         said = session.scalars(select(EventContentRow.content)).all()
-    assert '{"change":"linked"}' in said
+    assert any('"change":"linked"' in content for content in said)
     assert '{"method":"oidc","outcome":"succeeded"}' in said
 
 

@@ -216,7 +216,9 @@ def test_nothing_of_an_erased_face_is_left_in_the_file(tmp_path: Path) -> None:
     journal = FaceJournal(tmp_path)
     journal.append(ChangeSet(added=(live(BUILT), live(BUILT + 1))))
     journal.append(ChangeSet(ages_years={f"f{BUILT}": 99.0}))
-    assert journal.erase(frozenset({f"f{BUILT}"})) == 3
+    erased = journal.erase(frozenset({f"f{BUILT}"}))
+    assert erased.number == 3
+    assert erased.sha256s == dict(enumerate(journal.sha256s(), 1))  # the face was in each set
     text = (tmp_path / FILE).read_text()
     assert text.count(f"f{BUILT}") == 1, "only that it was erased"
     assert f"{BUILT}.png" not in text

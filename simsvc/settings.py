@@ -313,8 +313,8 @@ class Settings(BaseSettings):
     )
     log_key_file: Folder | None = Field(
         default=None,
-        description="file of the key that signs the audit log, created at the first start; what was signed "
-        "last is kept beside it",
+        description="file of the key that signs the audit log, created at the first start; the file "
+        "`log-state.json` in its folder keeps what was signed last",
     )
     log_origin: Annotated[str, AfterValidator(_log_origin)] = Field(
         default="",

@@ -139,7 +139,7 @@ def consistency_command(old: int, new: int | None) -> None:
 @audit_group.command("acknowledge-restore")
 @click.argument("lost")
 def acknowledge_restore_command(lost: str) -> None:
-    """Acknowledge that a back-up was restored, so that the end of the log is gone, and sign it as it is.
+    """Acknowledge that a backup was restored, so that the end of the log is gone, and sign it as it is.
 
     LOST says in your words what is lost. It stays on record, with the checkpoint that no longer fits.
     """
@@ -147,15 +147,15 @@ def acknowledge_restore_command(lost: str) -> None:
         if not lost.strip():
             raise AuditError("wordless")
         checkpoint = services().acknowledge_restore(lost.strip())
-        click.echo(f"The log is signed again, from the checkpoint of {checkpoint.size} events on.")
+        click.echo(f"The log is signed from the checkpoint of {checkpoint.size} events on.")
 
 
 @audit_group.command("rebuild-tree")
 def rebuild_tree_command() -> None:
-    """Make the table log_tiles anew from the events, if it was damaged; the signed root hashes must fit."""
+    """Rebuild the table log_tiles from the events if it was damaged; the signed root hashes must fit."""
     with sentences():
         checkpoint = services().log_keeper.rebuild()
-        click.echo(f"The tree of {checkpoint.size} events was made anew.")
+        click.echo(f"The tree of {checkpoint.size} events was rebuilt.")
 
 
 @audit_group.command("verify-report")

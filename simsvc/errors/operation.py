@@ -102,7 +102,7 @@ class LogDiffers(AuditError):
         "rolled_back": (
             "The log has no tree of %(size)s events with the root hash that %(source)s says: events were cut "
             "off its end, or the database was rolled back, for example by a restore. After a restore of a "
-            "back-up, run `flask audit acknowledge-restore`."
+            "backup, run `flask audit acknowledge-restore`."
         ),
         "rewritten": (
             "The first %(size)s events have another root hash than %(source)s says: the log was rewritten."

@@ -109,6 +109,8 @@ def filled(settings: Settings, records: int = RECORDS) -> tuple[Flask, dict[str,
             "filename": "simsvc.css",
             "form": "csv",
             "number": "1",
+            "level": "0",
+            "tile_path": "000.p/1",
         },
     )
 

@@ -148,18 +148,18 @@ def consistency(query: dict[str, Any]) -> ResponseReturnValue:
 
 
 @resource.get(
-    "/log/tile/<int:level>/<path:number>",
+    "/log/tile/<int:level>/<path:tile_path>",
     parameters=[
         {**in_path("level", ""), "schema": {"type": "integer", "minimum": 0, "maximum": MOST_LEVEL}},
-        in_path("number", f"^{NUMBER.pattern}$"),
+        in_path("tile_path", f"^{NUMBER.pattern}$"),
     ],
 )
 @resource.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
-def tile(level: int, number: str) -> ResponseReturnValue:
+def tile(level: int, tile_path: str) -> ResponseReturnValue:
     """Read a tile of the tree: up to 256 hashes (c2sp.org/tlog-tiles), such as `0/x001/x234/067.p/8`."""
-    if level > MOST_LEVEL or not NUMBER.fullmatch(number):
+    if level > MOST_LEVEL or not NUMBER.fullmatch(tile_path):
         raise ProofRefused("no_tile")
-    path, _, width = number.partition(".p/")
+    path, _, width = tile_path.partition(".p/")
     place = int(path.replace("/", "").replace("x", ""))
     found = read_tile(services().log_tree, level, place, int(width or WIDTH))
     return Response(found, mimetype="application/octet-stream")

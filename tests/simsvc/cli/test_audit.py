@@ -201,11 +201,11 @@ def test_a_restore_is_acknowledged_by_a_command(app: Flask, audit: Run) -> None:
     """In words, which stay on record."""
     audit("checkpoint")
     assert "Say in a few words" in audit("acknowledge-restore", " ", exit_code=1)
-    assert "signed again" in audit("acknowledge-restore", "All of today.")
+    assert "is signed from" in audit("acknowledge-restore", "All of today.")
     with app.extensions["simsvc"].log.snapshot() as snapshot:
         last = snapshot.newest(EventFilter(kind="restore"), 1)[0]
     assert "All of today." in str(last.content)
-    assert "was made anew" in audit("rebuild-tree")
+    assert "was rebuilt" in audit("rebuild-tree")
 
 
 def test_files_that_cannot_be_used_get_a_sentence(audit: Run, tmp_path: Path) -> None:

@@ -114,6 +114,20 @@ def test_the_log_is_compared_every_hour(database_url: str, tmp_path: Path, notes
     services.database.close()
 
 
+def test_without_a_file_a_checkpoint_is_sent_once(
+    database_url: str, tmp_path: Path, syslog: Messages
+) -> None:
+    """File and key are gone: what was sent is known as long as the process lives."""
+    services = services_of(database_url, tmp_path, Clock(), witnesses=(syslog.url,))
+    note_and_sign(services)
+    for file in (tmp_path / "key").iterdir():
+        file.unlink()
+    for _ in range(3):
+        services.witness_thread.round()
+    assert len(syslog.taken) == 1
+    services.database.close()
+
+
 def test_threads_start_and_stop(
     database_url: str, tmp_path: Path, notes: NoteServer, syslog: Messages
 ) -> None:

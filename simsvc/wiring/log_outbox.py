@@ -49,7 +49,7 @@ class WitnessThread:
             self._thread.join(patience_s)
 
     def round(self, *, last: bool = False) -> None:
-        """Send and compare what is due, unless another process does; for the `last` time, wait for that one."""
+        """Send and compare what is due, unless another process does; the `last` time, wait for that one."""
         try:
             with self._alone(last) as alone:
                 if alone:

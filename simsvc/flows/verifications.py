@@ -38,15 +38,15 @@ class Verifier:
 
     Attributes:
         snapshot: returns the log and its records at one instant.
-        outside: returns what is known of the log from outside the database.
         background: runs work without waiting for it.
+        outside: returns what is known of the log from outside the database.
     """
 
     snapshot: Callable[[], AbstractContextManager[Snapshot]]
     book: VerificationBook
     now: Callable[[], datetime]
-    outside: Callable[[], Outside] = lambda: NOTHING_OUTSIDE
     background: Callable[[Callable[[], None]], None] = in_thread
+    outside: Callable[[], Outside] = lambda: NOTHING_OUTSIDE
 
     def start(self, actor: str) -> None:
         """Start a verification in the background.

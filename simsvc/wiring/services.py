@@ -166,7 +166,8 @@ class Services:
         self.log_keeper = self._log_keeper(settings.log_key_path)
         self.log_thread = LogKeeperThread(self.log_keeper)
         self._open_witnesses()
-        self.verifier = Verifier(self.log.snapshot, self.verifications, now, self.outside)
+        outside = self.outside
+        self.verifier = Verifier(self.log.snapshot, self.verifications, now, outside=outside)
         self.decoder = PhotoDecoder()
         self.models = ModelStore(settings.model_root)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from simsvc import cli
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings, load_settings
 from simsvc.values import Declaration
 from simsvc.web.app import create_app

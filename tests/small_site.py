@@ -11,7 +11,7 @@ import pytest
 from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import Manifest
-from simsvc.flows.build_index import BuildRequest, build
+from simsvc.flows.gallery.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
 from simsvc.wiring.indexing import index_services
 from tests.databases import sqlite_database

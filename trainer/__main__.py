@@ -9,51 +9,66 @@ import sys
 from simsvc.errors import SimsvcError
 
 COMMANDS = {
-    "data": ("trainer.cli.data", "merge data sets and print their audit; `data fetch NAME` downloads one"),
-    "fit": ("trainer.cli.fit", "train a model by a recipe"),
-    "export": ("trainer.cli.export", "turn a run into a bundle that the service loads"),
-    "evaluate": ("trainer.cli.evaluate", "measure a bundle on a data set, with the code of the service"),
-    "sources": ("trainer.cli.sources", "measure a bundle source by source, next to the constant guess"),
-    "peers": ("trainer.cli.peers", "run free packages on the same photos as a bundle"),
+    "data": (
+        "trainer.cli.making.data",
+        "merge data sets and print their audit; `data fetch NAME` downloads one",
+    ),
+    "fit": ("trainer.cli.making.fit", "train a model by a recipe"),
+    "export": ("trainer.cli.making.export", "turn a run into a bundle that the service loads"),
+    "evaluate": (
+        "trainer.cli.measuring.evaluate",
+        "measure a bundle on a data set, with the code of the service",
+    ),
+    "sources": (
+        "trainer.cli.measuring.sources",
+        "measure a bundle source by source, next to the constant guess",
+    ),
+    "peers": ("trainer.cli.measuring.peers", "run free packages on the same photos as a bundle"),
     "calibrate": (
-        "trainer.cli.calibrate",
+        "trainer.cli.making.calibrate",
         "measure a bundle's intervals and write them into its model.json",
     ),
-    "quantize": ("trainer.cli.quantize", "add an int8 graph to a bundle, if it is as good"),
+    "quantize": ("trainer.cli.making.quantize", "add an int8 graph to a bundle, if it is as good"),
     "bands": (
-        "trainer.cli.bands",
+        "trainer.cli.measuring.bands",
         "measure a bundle on photos labelled with age bands, such as FairFace",
     ),
     "withhold": (
-        "trainer.cli.withhold",
+        "trainer.cli.measuring.withhold",
         "measure when an estimate should be reviewed, and write the bounds into the bundle's model.json",
     ),
-    "bounds": ("trainer.cli.bounds", "measure what blur, light, cuts and turns do to estimates"),
-    "engines": ("trainer.cli.engines", "compare the engines that can run a bundle"),
+    "bounds": ("trainer.cli.measuring.bounds", "measure what blur, light, cuts and turns do to estimates"),
+    "engines": ("trainer.cli.measuring.engines", "compare the engines that can run a bundle"),
     "doubt": (
-        "trainer.cli.doubt",
+        "trainer.cli.measuring.doubt",
         "fit the score of how doubtful an estimate is, and write it into the bundle's model.json",
     ),
-    "framing": ("trainer.cli.framing", "measure the error when the detector's box is a tenth off"),
-    "neighbours": ("trainer.cli.neighbours", "compare layers and transforms by the neighbours they find"),
+    "framing": ("trainer.cli.measuring.framing", "measure the error when the detector's box is a tenth off"),
+    "neighbours": (
+        "trainer.cli.measuring.neighbours",
+        "compare layers and transforms by the neighbours they find",
+    ),
     "same-person": (
-        "trainer.cli.same_person",
+        "trainer.cli.measuring.same_person",
         "measure from which distance on to ask whether two photos show the same person",
     ),
     "site-calibration": (
-        "trainer.cli.site_calibration",
+        "trainer.cli.measuring.site_calibration",
         "measure whether reference faces of a data set improve the estimates of its other faces",
     ),
-    "card": ("trainer.cli.card", "write the model card and its plots from the measurements"),
-    "left-out": ("trainer.cli.left_out", "train without some sources and measure on those"),
-    "teachers": ("trainer.cli.teachers", "fetch the published networks that serve as teachers"),
-    "results": ("trainer.cli.results", "show the table of experiments, or add a run to it"),
-    "demo-gallery": ("trainer.cli.demo_gallery", "make the composite faces that ship with the service"),
+    "card": ("trainer.cli.making.card", "write the model card and its plots from the measurements"),
+    "left-out": ("trainer.cli.measuring.left_out", "train without some sources and measure on those"),
+    "teachers": ("trainer.cli.making.teachers", "fetch the published networks that serve as teachers"),
+    "results": ("trainer.cli.measuring.results", "show the table of experiments, or add a run to it"),
+    "demo-gallery": (
+        "trainer.cli.making.demo_gallery",
+        "make the composite faces that ship with the service",
+    ),
     "detector-export": (
-        "trainer.cli.detector_export",
+        "trainer.cli.making.detector_export",
         "make the shipped face detector from libfacedetection's weights",
     ),
-    "detector": ("trainer.cli.detector", "measure the detector's threshold on photos without faces"),
+    "detector": ("trainer.cli.making.detector", "measure the detector's threshold on photos without faces"),
 }
 """Command to module (imported only when asked for) and help."""
 

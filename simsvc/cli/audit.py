@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import progress
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import progress
 from simsvc.domain.audit.checkpoint import parse_checkpoint
 from simsvc.domain.audit.report_code import parse_report_code
 from simsvc.domain.audit.signed_note import parse_note, parse_vkey, verify_note
@@ -24,9 +24,9 @@ from simsvc.errors import (
     StoreError,
     VerificationRefused,
 )
+from simsvc.flows.audit.verify_log import verify, verify_new
+from simsvc.flows.audit.verify_report import check_report
 from simsvc.flows.prove_log import prove_consistency, prove_inclusion
-from simsvc.flows.verify_log import verify, verify_new
-from simsvc.flows.verify_report import check_report
 from simsvc.values.events import COMMAND, Checkpoint, LogState, Verdict
 from simsvc.values.log import KnownHead, TreeHead
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
 from simsvc.wiring.backup import create, restore
 
 backup_group = AppGroup("backup", help="Back up and restore.")

@@ -7,8 +7,8 @@ from flask.cli import AppGroup
 
 from simsvc.adapters.ops.batch_queue import end_with_parent
 from simsvc.adapters.ops.logs import configure
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
 from simsvc.wiring.notifications import notifier
 
 batch_group = AppGroup("batch", help="Process batches of photos.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from simsvc.cli.current import services
-from simsvc.cli.progress import progress
-from simsvc.cli.settings_table import reference
+from simsvc.cli.common.current import services
+from simsvc.cli.common.progress import progress
+from simsvc.cli.common.settings_table import reference
 from simsvc.wiring.health import everything
 
 

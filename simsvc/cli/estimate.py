@@ -12,13 +12,13 @@ from flask.cli import with_appcontext
 from tqdm import tqdm
 
 from simsvc.adapters.photos.photo_files import read_photo, shown_name
-from simsvc.cli.bulk_estimates import estimate_all
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import PROGRESS_FROM
-from simsvc.domain.estimate.serialize import describe, describe_unrecorded
+from simsvc.cli.common.bulk_estimates import estimate_all
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import PROGRESS_FROM
+from simsvc.domain.estimate.output.serialize import describe, describe_unrecorded
 from simsvc.errors import SimsvcError
-from simsvc.flows.estimate import EstimatePipeline, estimate
+from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
 from simsvc.values import Estimate
 
 Row = dict[str, object]

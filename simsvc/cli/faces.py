@@ -9,11 +9,11 @@ import click
 from flask.cli import AppGroup
 
 from simsvc.adapters.photos.sources import photos_of_one_age, read_source
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import PROGRESS_FROM, progress
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import PROGRESS_FROM, progress
 from simsvc.domain.gallery.labelled_faces import LabelledSource
-from simsvc.flows.live_faces import AddedFaces, LiveFaces
+from simsvc.flows.gallery.live_faces import AddedFaces, LiveFaces
 from simsvc.values.events import COMMAND
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces

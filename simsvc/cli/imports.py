@@ -9,8 +9,8 @@ from flask.cli import AppGroup
 
 from simsvc.adapters.ops.batch_queue import GENTLE
 from simsvc.adapters.ops.logs import configure
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
 from simsvc.wiring.imports import work_import
 
 import_group = AppGroup("import", help="Process reference faces that were uploaded in the browser.")

@@ -11,18 +11,18 @@ from simsvc.adapters.index.annoy_forest import check_engine
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.calibration_picture import write_picture
 from simsvc.adapters.photos.sources import SOURCES, read_source
-from simsvc.cli.build_report import InService, build_report
-from simsvc.cli.calibration_report import calibration_report
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import progress
+from simsvc.cli.common.build_report import InService, build_report
+from simsvc.cli.common.calibration_report import calibration_report
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import progress
 from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.errors import IndexMissing, IndexUnusable
-from simsvc.flows.build_index import BuildRequest, build
-from simsvc.flows.measure_recall import TimedRecall
+from simsvc.flows.gallery.build_index import BuildRequest, build
+from simsvc.flows.gallery.measure_recall import TimedRecall
 from simsvc.settings import cores
 from simsvc.values.events import COMMAND
 from simsvc.wiring.indexing import IndexServices, index_services

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
 from simsvc.wiring.notifications import notifier
 
 notify_group = AppGroup("notify", help="Deliver notifications of referrals, by webhook and mail.")

@@ -10,11 +10,11 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from simsvc.adapters.crypto.fernet_cipher import new_key
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.cli.progress import progress
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import progress
 from simsvc.errors import PhotoMissing
-from simsvc.flows.replay import Replay, describe_replay
+from simsvc.flows.estimates.replay import Replay, describe_replay
 from simsvc.values.events import COMMAND
 from simsvc.wiring.erasure import retention
 from simsvc.wiring.replay import replayer

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
 from simsvc.domain.accounts.tokens import MOST_DAYS, USUAL_DAYS, checked_draft
-from simsvc.values.tokens import SCOPES, Token
+from simsvc.values.access.tokens import SCOPES, Token
 
 token_group = AppGroup("token", help="Create, list and revoke API tokens.")
 

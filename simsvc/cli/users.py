@@ -6,9 +6,9 @@ import click
 from flask.cli import AppGroup
 
 from simsvc.adapters.ops.address import address_for_links
-from simsvc.cli.current import services
-from simsvc.cli.errors import sentences
-from simsvc.flows.accounts import Accounts
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.flows.access.accounts import Accounts
 from simsvc.values import ROLES, Invitation, User
 
 user_group = AppGroup("user", help="Add, list, disable, enable and reset accounts, and change their roles.")

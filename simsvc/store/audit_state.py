@@ -18,7 +18,8 @@ from simsvc.domain.audit.state import (
     utc_text,
 )
 from simsvc.domain.chunks import chunks_of
-from simsvc.store.referral_rows import ReferralRow
+from simsvc.store.access.tokens import TokenRow
+from simsvc.store.reviews.referral_rows import ReferralRow
 from simsvc.store.tables import (
     BatchPhotoRow,
     BatchRow,
@@ -30,7 +31,6 @@ from simsvc.store.tables import (
     ModelSwitchRow,
     UserRow,
 )
-from simsvc.store.tokens import TokenRow
 from simsvc.values.events import COMMAND, actor_of
 
 PAGE_ROWS = 1_000

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from simsvc.errors import KeyReused, KeyTaken
 from simsvc.store.database import Database
 from simsvc.store.tables import Table, UtcDateTime
-from simsvc.values.requests import RequestKey
+from simsvc.values.access.requests import RequestKey
 
 
 class RequestKeyRow(Table):

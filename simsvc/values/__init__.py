@@ -1,6 +1,6 @@
 """Frozen dataclasses that validate themselves."""
 
-from simsvc.values.accounts import (
+from simsvc.values.access.accounts import (
     ROLES,
     Client,
     Credentials,

@@ -15,50 +15,34 @@ from simsvc.adapters.ops.private_files import keep_private
 from simsvc.domain.estimate.age_prior import short_prior
 from simsvc.domain.estimate.doubt import expected_error_years
 from simsvc.domain.estimate.flags import flag_sentence
-from simsvc.flows.accounts import utc_now
+from simsvc.flows.access.accounts import utc_now
 from simsvc.settings import Settings, load_settings
-from simsvc.web.api import etags, health, openapi
+from simsvc.web.api import openapi
+from simsvc.web.api.common import etags
+from simsvc.web.api.resources import health
 from simsvc.web.http import assets, errors, once, packed_pages, upload
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.i18n import language
-from simsvc.web.pages import (
-    account,
-    api_reference,
-    audit,
+from simsvc.web.pages import api_reference, audit, confirming, display, fairness, model
+from simsvc.web.pages import settings as page_settings
+from simsvc.web.pages.accounts import account, oidc, second_factor, sign_in, tokens, users
+from simsvc.web.pages.desk import (
     batches,
     cases,
-    confirming,
-    decisions,
-    display,
-    erasing,
-    fairness,
-    gallery,
     history,
     home,
-    imports,
-    indexes,
     learning,
-    model,
     notifications,
-    oidc,
     opening,
-    pictures,
-    referral_parts,
-    referrals,
-    replays,
-    reports,
     search,
-    second_factor,
-    sign_in,
-    tokens,
-    users,
     work_list,
 )
-from simsvc.web.pages import estimates as page_estimates
-from simsvc.web.pages import settings as page_settings
+from simsvc.web.pages.faces import gallery, imports, indexes
+from simsvc.web.pages.records import decisions, erasing, pictures, referral_parts, referrals, replays, reports
+from simsvc.web.pages.records import estimates as page_estimates
 from simsvc.web.rendering.actors import actor_words
-from simsvc.web.rendering.age_rows import age_rows, error_rows, share_rows
+from simsvc.web.rendering.charts.age_rows import age_rows, error_rows, share_rows
 from simsvc.web.rendering.record_parts import notable_flags
 from simsvc.web.security import access, csrf, headers, recent, sessions
 from simsvc.web.traffic import access_log, admission, body_size, rate_limits

@@ -12,10 +12,10 @@ from simsvc.adapters.ops import backup
 from simsvc.adapters.ops.atomic_files import fingerprint
 from simsvc.adapters.ops.backup import Places
 from simsvc.errors import BackupRefused
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
-from simsvc.store.audit_log import EventLog
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import Services, open_database, private_places

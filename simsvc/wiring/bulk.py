@@ -13,8 +13,8 @@ from simsvc.adapters.results.in_flight import InFlight
 from simsvc.adapters.results.results_file import check_kind, write_results
 from simsvc.adapters.results.results_journal import ResultsJournal
 from simsvc.errors import ResultsRefused
-from simsvc.flows.bulk import Bulk
-from simsvc.flows.estimate import EstimatePipeline
+from simsvc.flows.estimates.bulk import Bulk
+from simsvc.flows.estimates.estimate import EstimatePipeline
 from simsvc.settings import cores
 from simsvc.wiring.services import Services, helpers_of_command
 

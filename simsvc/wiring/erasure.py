@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from simsvc.adapters.index.embedding_cache import forget_unfinished
+from simsvc.adapters.index.files.embedding_cache import forget_unfinished
 from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.flows.erase import Eraser
 from simsvc.flows.retention import Retention
-from simsvc.store.erasure import ErasureStore
-from simsvc.store.faces import FaceStore
-from simsvc.store.photos import PhotoStore
+from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.records.faces import FaceStore
+from simsvc.store.records.photos import PhotoStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.services import Services
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from simsvc.adapters.ops.event_sinks import SyslogSink, WebhookSink
 from simsvc.flows.stream_events import Streamer
 from simsvc.settings import Settings
-from simsvc.store.audit_log import EventLog
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.event_stream import EventStreamStore
 

@@ -12,9 +12,9 @@ from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.onnx_detector import whole_graph
 from simsvc.adapters.ops.disk import least_free_bytes, open_to_others, unwritable
 from simsvc.errors import AuditError, DiskUnfit, IndexMissing, SettingsError, StoreError, StoreNotMigrated
-from simsvc.flows.estimate import check_prior
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.estimates.estimate import check_prior
 from simsvc.flows.health import Finding, Look, look_over
-from simsvc.flows.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file

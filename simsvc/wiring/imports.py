@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from simsvc.adapters.index.annoy_forest import check_engine
 from simsvc.adapters.index.build_store import ENGINE_LIBRARIES, LIBRARIES
-from simsvc.adapters.index.embedding_cache import EmbeddedJournal
+from simsvc.adapters.index.files.embedding_cache import EmbeddedJournal
 from simsvc.adapters.photos.import_spool import ImportSpool
-from simsvc.flows.process_import import Workshop, process
+from simsvc.flows.gallery.process_import import Workshop, process
 from simsvc.settings import Settings
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces

@@ -11,8 +11,8 @@ from simsvc.adapters.inference.chosen_model import building_model
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.gallery.manifest import EngineName, Manifest
-from simsvc.flows.accounts import utc_now
-from simsvc.flows.switch_index import Switcher
+from simsvc.flows.access.accounts import utc_now
+from simsvc.flows.gallery.switch_index import Switcher
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace

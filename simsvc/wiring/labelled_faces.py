@@ -10,10 +10,10 @@ from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.errors import IndexMissing, IndexUnusable
-from simsvc.flows.live_faces import LiveFaces
-from simsvc.flows.switch_index import Switcher
+from simsvc.flows.gallery.live_faces import LiveFaces
+from simsvc.flows.gallery.switch_index import Switcher
 from simsvc.ports import Detector, Model
-from simsvc.store.faces import FaceStore
+from simsvc.store.records.faces import FaceStore
 from simsvc.values.site_calibration import SiteCalibration
 from simsvc.wiring.indexing import IndexServices
 from simsvc.wiring.services import Services, open_database

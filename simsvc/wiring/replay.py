@@ -14,11 +14,11 @@ from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import manifest_sha256
 from simsvc.errors import BuildGone, BuildNotFound, IndexDamaged
-from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline
-from simsvc.flows.replay import Replayer
+from simsvc.flows.estimates.estimate import ONE_VOTE_READING, EstimatePipeline
+from simsvc.flows.estimates.replay import Replayer
 from simsvc.ports import Model
-from simsvc.store.photos import PhotoStore
-from simsvc.store.retirement import KeepingStore
+from simsvc.store.records.photos import PhotoStore
+from simsvc.store.records.retirement import KeepingStore
 from simsvc.values import Estimate, RecordedEstimate
 from simsvc.wiring.services import Services
 

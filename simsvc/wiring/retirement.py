@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.errors import BundleError, ModelGone
-from simsvc.flows.retire import Retirement, retire
-from simsvc.store.retirement import KeepingStore
+from simsvc.flows.gallery.retire import Retirement, retire
+from simsvc.store.records.retirement import KeepingStore
 from simsvc.wiring.services import Services
 
 

@@ -49,54 +49,54 @@ from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
 from simsvc.errors import BatchUnwritable, BundleError, IndexUnusable, OidcRefused, StoreError
-from simsvc.flows.accounts import Accounts, utc_now
-from simsvc.flows.batch import Batches
-from simsvc.flows.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
-from simsvc.flows.identity import Identities
-from simsvc.flows.import_faces import Imports
+from simsvc.flows.access.accounts import Accounts, utc_now
+from simsvc.flows.access.identity import Identities
+from simsvc.flows.access.second_factor import SecondFactors
+from simsvc.flows.access.tokens import Tokens
+from simsvc.flows.audit.log_start import log_start
+from simsvc.flows.audit.verifications import Verifier
+from simsvc.flows.estimates.batch import Batches
+from simsvc.flows.estimates.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
+from simsvc.flows.gallery.import_faces import Imports
+from simsvc.flows.gallery.measure_recall import TimedRecall, measure_recall
+from simsvc.flows.gallery.switch_index import Switcher
 from simsvc.flows.keep_log import LogKeeper
-from simsvc.flows.log_start import log_start
-from simsvc.flows.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.referrals import Referrals
-from simsvc.flows.second_factor import SecondFactors
-from simsvc.flows.switch_index import Switcher
-from simsvc.flows.tokens import Tokens
-from simsvc.flows.verifications import Verifier
 from simsvc.settings import Settings, cores, environment_of
-from simsvc.store.accounts import AccountStore
-from simsvc.store.audit_log import EventLog
-from simsvc.store.batch_triage import BatchTriageStore
-from simsvc.store.batches import BatchStore
-from simsvc.store.builds import BuildStore
-from simsvc.store.case_access import seen_by
-from simsvc.store.cases import CaseStore
+from simsvc.store.access.accounts import AccountStore
+from simsvc.store.access.identities import IdentityStore
+from simsvc.store.access.second_factors import SecondFactorStore
+from simsvc.store.access.sessions import SessionStore
+from simsvc.store.access.tokens import TokenStore
+from simsvc.store.audit.log import EventLog
+from simsvc.store.audit.verifications import VerificationStore
 from simsvc.store.cosignatures import CosignatureStore
 from simsvc.store.database import Database, sqlite_file, without_password
-from simsvc.store.decisions import DecisionStore
-from simsvc.store.declared_outcomes import DeclaredOutcomeStore
-from simsvc.store.estimates import EstimateStore
+from simsvc.store.desk.batch_triage import BatchTriageStore
+from simsvc.store.desk.batches import BatchStore
+from simsvc.store.desk.cases import CaseStore
+from simsvc.store.desk.declared_outcomes import DeclaredOutcomeStore
+from simsvc.store.desk.history import HistoryStore
+from simsvc.store.desk.origins import OriginStore
+from simsvc.store.desk.overview import OverviewStore
+from simsvc.store.desk.periods import PeriodStore
+from simsvc.store.desk.saved_views import SavedViewStore
 from simsvc.store.event_stream import EventStreamStore
-from simsvc.store.faces import FaceStore
-from simsvc.store.history import HistoryStore
-from simsvc.store.identities import IdentityStore
-from simsvc.store.inventory import InventoryStore
 from simsvc.store.log_tiles import LogTree
-from simsvc.store.notifications import NotificationStore, Outbox
-from simsvc.store.origins import OriginStore
-from simsvc.store.overview import OverviewStore
-from simsvc.store.periods import PeriodStore
-from simsvc.store.referrals import ReferralStore
+from simsvc.store.records.builds import BuildStore
+from simsvc.store.records.estimates import EstimateStore
+from simsvc.store.records.faces import FaceStore
+from simsvc.store.records.inventory import InventoryStore
+from simsvc.store.records.retirement import KeepingStore
+from simsvc.store.records.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.request_keys import RequestKeyStore
-from simsvc.store.retirement import KeepingStore
-from simsvc.store.saved_views import SavedViewStore
+from simsvc.store.reviews.case_access import seen_by
+from simsvc.store.reviews.decisions import DecisionStore
+from simsvc.store.reviews.notifications import NotificationStore, Outbox
+from simsvc.store.reviews.referrals import ReferralStore
+from simsvc.store.reviews.undecided import UndecidedStore
 from simsvc.store.scrubbing import Scrubber
-from simsvc.store.second_factors import SecondFactorStore
 from simsvc.store.sent_forms import SentFormStore
-from simsvc.store.sessions import SessionStore
-from simsvc.store.switches import ModelSwitchStore, SwitchStore
-from simsvc.store.tokens import TokenStore
-from simsvc.store.undecided import UndecidedStore
-from simsvc.store.verifications import VerificationStore
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.events import COMMAND
 from simsvc.values.log import Outside, SignedCheckpoint

@@ -31,7 +31,7 @@ from simsvc.errors import (
 from simsvc.flows.witnesses import Witnesses
 from simsvc.ports import Witness
 from simsvc.settings import Settings
-from simsvc.store.audit_log import EventLog
+from simsvc.store.audit.log import EventLog
 from simsvc.store.checkpoint_queue import CheckpointQueue
 from simsvc.store.cosignatures import CosignatureStore
 from simsvc.store.database import Database

@@ -16,7 +16,7 @@ import numpy as np
 from simsvc.domain.photo.crop import crop_of
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
-from simsvc.flows.estimate import EstimatePipeline
+from simsvc.flows.estimates.estimate import EstimatePipeline
 from simsvc.ports import Detector
 from simsvc.settings import load_settings
 from simsvc.values import Face, Photo

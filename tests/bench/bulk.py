@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.adapters.index.gallery import THUMBNAILS
+from simsvc.adapters.index.files.gallery import THUMBNAILS
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.inference.openvino_model import OpenVinoModel
@@ -22,7 +22,7 @@ from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import EngineName
 from simsvc.domain.photo.crop import crop
-from simsvc.flows.build_index import BuildRequest, build
+from simsvc.flows.gallery.build_index import BuildRequest, build
 from simsvc.ports import Model
 from simsvc.settings import Settings, cores
 from simsvc.values import Crop, Face

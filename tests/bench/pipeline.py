@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from simsvc.domain.photo.decode import decode
-from simsvc.flows.estimate import EstimatePipeline, answered, estimate
+from simsvc.flows.estimates.estimate import EstimatePipeline, answered, estimate
 from simsvc.ports import Detector
 from simsvc.wiring.services import Services
 from tests.bench.bare import bare_calls, looked

@@ -24,7 +24,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web.app import create_app

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from simsvc.settings import Settings
-from simsvc.values.tokens import TokenDraft
+from simsvc.values.access.tokens import TokenDraft
 from simsvc.wiring.services import Services
 from tests.bench.bare import bare
 from tests.bench.machine import status_mb

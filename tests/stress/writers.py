@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import Settings
-from simsvc.store.audit_log import EventLog
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.values.events import Verdict

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from trainer.datasets.pack import PACK_PX
 from trainer.models.age_model import AgeModel
 from trainer.training.loader import TrainingData
-from trainer.training.recipe import Recipe, parse
+from trainer.training.recipes.recipe import Recipe, parse
 
 RECIPE = """
 body = "resnet18"

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.errors import SourceEmpty
-from trainer.datasets import unlabelled
+from trainer.datasets.formats import unlabelled
+from trainer.datasets.formats.unlabelled import is_unlabelled
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.pack import Pack, open_pack
 from trainer.datasets.registry import named_path
-from trainer.datasets.unlabelled import is_unlabelled
 
 PACKS = Path("work/packs")
 DEFAULT_SOURCES = {"utkface": Path("../shared/data/utkface")}

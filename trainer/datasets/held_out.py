@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from simsvc.errors import SettingsError, SourceEmpty
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.merge import MergedData, merged
 from trainer.datasets.registry import named_path
-from trainer.datasets.rows import Row
 from trainer.datasets.splits import Split
 
 DATA = Path("../shared/data")

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.datasets import face_copies, near_duplicates, registry, splits
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.near_duplicates import DuplicatePairs
-from trainer.datasets.rows import Row
 from trainer.datasets.splits import Split
 
 CACHE: Final = Path("work/data")

@@ -29,7 +29,7 @@ from simsvc.domain.photo.crop import CROP_MARGIN, cut, square_px
 from simsvc.domain.photo.decode import decode
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.values import Face, Photo, RgbImage
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 
 PACK_PX = 200
 CONTEXT = 1.25  # packed side over crop side

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simsvc.errors import SettingsError, SourceEmpty, SourceUnknown
-from trainer.datasets import appa_real, folder, imdb_wiki, utkface, windows
-from trainer.datasets.rows import SourceListing
+from trainer.datasets.formats import appa_real, folder, imdb_wiki, utkface, windows
+from trainer.datasets.formats.rows import SourceListing
 
 READERS: dict[str, Callable[[Path, str], SourceListing]] = {
     "utkface": utkface.read,

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from trainer.datasets.audit import FAR_APART_YEARS, UNKNOWN, Audit, label_differences_years
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.merge import MergedData
-from trainer.datasets.rows import Row
 from trainer.datasets.splits import SPLITS
 from trainer.evaluation.looks import SourceLooks, Spread
 

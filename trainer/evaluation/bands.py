@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simsvc.domain.gallery.labels import safe_relative_path
 from simsvc.errors import LabelsUnreadable, SourceEmpty
 from trainer.evaluation.judging import Judged
-from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped, bracketed
+from trainer.evaluation.measures.metrics import CLOSE_YEARS, bootstrapped, bracketed
 
 TABLE = "labels.csv"  # Columns file, age_band (such as 30-39 or 70+, completed years) and gender
 _BAND = re.compile(r"(\d{1,3})(?:-(\d{1,3})|\+)")

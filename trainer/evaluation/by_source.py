@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.datasets.rows import Row
-from trainer.evaluation.metrics import RESAMPLES, Figure, decade, figure
+from trainer.datasets.formats.rows import Row
+from trainer.evaluation.measures.metrics import RESAMPLES, Figure, decade, figure
 
 Floats = NDArray[np.float64]
 WORST_SHARE = 0.01  # The error that this share of the faces exceeds is reported as the worst 1%

@@ -23,7 +23,7 @@ from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, PhotoError, SourceEmpty
 from simsvc.values import Crop, FloatVector, Quality, SupportScale
 from trainer.datasets.corpus import Corpus
-from trainer.evaluation.ranges import doubt_of, doubts
+from trainer.evaluation.measures.ranges import doubt_of, doubts
 
 ESTIMATED = "estimated"
 BATCH = 64

@@ -20,10 +20,10 @@ from simsvc.domain.photo.quality import measured
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import PhotoError
 from simsvc.values import Crop, RgbImage
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.pack import labelled_face
-from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import BASIC, figures, judged, mae, plain
-from trainer.evaluation.metrics import bracketed
+from trainer.evaluation.measures.metrics import bracketed
 
 SAMPLE = 500
 """Faces of a source that are looked at: a share of a half is known to 4 points (twice 0.5 / sqrt(500))."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simsvc.errors import SourceEmpty
 from simsvc.values import FloatVector
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 
 GAPS_YEARS = (0, 2, 5, 10, 20)
 """Lower ends of the bands of years between two photos; the last has no end."""

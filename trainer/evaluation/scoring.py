@@ -17,10 +17,10 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import FaceError, PhotoError
 from simsvc.values import Crop
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.held_out import SourcePart
-from trainer.datasets.rows import Row
 from trainer.evaluation.by_source import Judged, judged
-from trainer.evaluation.ranges import calibration_of, doubt_of, doubts, ranges
+from trainer.evaluation.measures.ranges import calibration_of, doubt_of, doubts, ranges
 from trainer.evaluation.source_faces import labelled_crop, looked_at_row
 
 _BATCH = 64

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simsvc.domain.calibration.fit import ReferenceFaces, corrected, fit
 from simsvc.domain.calibration.site_calibration import blended, scale
 from simsvc.values.site_calibration import Floats, Method, SiteCalibration
-from trainer.evaluation.conformal import covered
+from trainer.evaluation.measures.conformal import covered
 
 Bools = NDArray[np.bool_]
 

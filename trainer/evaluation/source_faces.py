@@ -14,9 +14,9 @@ from simsvc.domain.photo.upright import Upright, looked_at
 from simsvc.errors import PhotoError, SourceEmpty
 from simsvc.ports import Detector, Model
 from simsvc.values import Crop
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.held_out import SourcePart
 from trainer.datasets.pack import labelled_face
-from trainer.datasets.rows import Row
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,8 +28,8 @@ from trainer.export.projection import Projection
 from trainer.models import backbones
 from trainer.models.age_model import AgeModel
 from trainer.models.mirror import with_mirror
-from trainer.training.activations import passed
-from trainer.training.ensemble import Ensemble, resizing
+from trainer.training.ensembles.activations import passed
+from trainer.training.ensembles.ensemble import Ensemble, resizing
 
 OPSET = 20
 """The newest that ONNX Runtime 1.23, the oldest we allow, runs in full. Source: its compatibility table."""

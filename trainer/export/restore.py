@@ -23,9 +23,9 @@ from trainer.export.bundle import ServedGraph
 from trainer.export.half_precision import with_float_weights
 from trainer.export.projection import Projection
 from trainer.models.age_model import AgeModel, Architecture
-from trainer.training.ensemble import Ensemble, Member
-from trainer.training.likeness import Likeness
-from trainer.training.recipe import Recipe, Stage
+from trainer.training.ensembles.ensemble import Ensemble, Member
+from trainer.training.ensembles.likeness import Likeness
+from trainer.training.recipes.recipe import Recipe, Stage
 
 JOINED_BIAS = "_bias"
 """Behind the name of a convolution's weights: the bias that the exporter made of its batch norm."""

@@ -18,10 +18,10 @@ from trainer.evaluation.neighbours import Traits
 from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.mirror import with_mirror
-from trainer.training import augment
-from trainer.training import recipe as recipes
-from trainer.training.activations import extract
-from trainer.training.ensemble import Ensemble
+from trainer.training.augmentation import augment
+from trainer.training.ensembles.activations import extract
+from trainer.training.ensembles.ensemble import Ensemble
+from trainer.training.recipes import recipe as recipes
 
 _BATCH = 16  # faces: activations of 128 leave the cache, and a network takes three times as long
 

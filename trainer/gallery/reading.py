@@ -15,7 +15,7 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import FaceError, SettingsError
-from trainer.evaluation.ranges import calibration_of, doubt_of, doubts, ranges
+from trainer.evaluation.measures.ranges import calibration_of, doubt_of, doubts, ranges
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 
 MEMBERS = 6  # faces a composite: the least number the product promises; more only blur
 MAX_USES = 2  # composites a face may contribute to

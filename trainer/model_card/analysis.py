@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from trainer.evaluation import fairness_before
-from trainer.evaluation.conformal import LEAST_FACES
+from trainer.evaluation.measures import fairness_before
+from trainer.evaluation.measures.conformal import LEAST_FACES
 from trainer.evaluation.neighbours import SERVED
 from trainer.model_card import sources
 from trainer.model_card.aims import Aim

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from trainer.evaluation.conformal import LEAST_FACES
+from trainer.evaluation.measures.conformal import LEAST_FACES
 from trainer.evaluation.neighbours import SERVED
 from trainer.model_card.measured import Document
 

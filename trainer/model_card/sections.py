@@ -19,7 +19,7 @@ from trainer.model_card.measured import MEASUREMENTS
 from trainer.model_card.run import Run
 from trainer.model_card.sources import named
 from trainer.model_card.words import DOUBTS, INITIAL, LABELS, PHOTOS, TERMS
-from trainer.training import recipe as recipes
+from trainer.training.recipes import recipe as recipes
 
 SCHEMA = "0.0.2"
 TEACHING = ("teachers", "mixture", "distil")  # Entries of a recipe that tell of teachers

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.evaluation.by_source import Floats, draws, plain, summarised
-from trainer.evaluation.metrics import bracketed
+from trainer.evaluation.measures.metrics import bracketed
 
 
 def paired(

@@ -21,8 +21,8 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.upright import looked_at
 from simsvc.errors import PhotoError
 from simsvc.values import Photo, RgbImage
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.pack import labelled_face
-from trainer.datasets.rows import Row
 from trainer.peers.install import installed
 from trainer.peers.process import PeerProcess, command_of
 from trainer.peers.registry import Peer

@@ -13,8 +13,8 @@ from fastai.basics import Callback, set_seed
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trainer.training import plots
-from trainer.training.recipe import Recipe
+from trainer.training.recipes import plots
+from trainer.training.recipes.recipe import Recipe
 from trainer.training.runs import HISTORY
 
 KEEP_S = 20.0

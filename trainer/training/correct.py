@@ -17,9 +17,9 @@ from torch import nn
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus
 from trainer.training import age_prior
-from trainer.training import recipe as recipes
 from trainer.training.distillation import shares_of
-from trainer.training.recipe import Recipe
+from trainer.training.recipes import recipe as recipes
+from trainer.training.recipes.recipe import Recipe
 from trainer.training.runs import keep_run, load_run
 
 PENALTY, RIDGE = 0.2, 0.3

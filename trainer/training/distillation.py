@@ -18,9 +18,9 @@ from simsvc.errors import SettingsError
 from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.mirror import with_mirror
-from trainer.training import augment
-from trainer.training.ensemble import Ensemble
-from trainer.training.recipe import Recipe
+from trainer.training.augmentation import augment
+from trainer.training.ensembles.ensemble import Ensemble
+from trainer.training.recipes.recipe import Recipe
 from trainer.training.runs import load_any
 
 _BATCH = 16  # faces: activations of 128 leave the cache, and a network takes three times as long

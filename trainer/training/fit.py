@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from simsvc.errors import SettingsError
 from trainer.models import backbones, dlib_resnet
 from trainer.models.age_model import AGE_BINS, AgeModel
-from trainer.training import augment
-from trainer.training import recipe as recipes
+from trainer.training.augmentation import augment
 from trainer.training.callbacks import KEEP_S, Average, Bf16, Checkpointer, Schedule
 from trainer.training.loader import FaceLoader, TrainingData
-from trainer.training.losses import TRAITS, AgeLoss, traits_loss
-from trainer.training.recipe import Recipe
+from trainer.training.recipes import recipe as recipes
+from trainer.training.recipes.losses import TRAITS, AgeLoss, traits_loss
+from trainer.training.recipes.recipe import Recipe
 from trainer.training.runs import RUNS, load_run
 
 SETTLE_FACES = 512

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus
-from trainer.training import ensemble, likeness, mixed
+from trainer.training import mixed
 from trainer.training.distillation import pooled_of_model, shares_of
-from trainer.training.recipe import PUBLISHED, Recipe
+from trainer.training.ensembles import ensemble, likeness
+from trainer.training.recipes.recipe import PUBLISHED, Recipe
 from trainer.training.runs import HISTORY, LIKE_BIAS, LIKE_WEIGHT, keep_run, load_run
 
 LIKE_FACES = 1000  # Training faces of a source, at most, that tell what its photos look like

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.models import backbones
-from trainer.training import augment
-from trainer.training.recipe import Recipe
+from trainer.training.augmentation import augment
+from trainer.training.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)

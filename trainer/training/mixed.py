@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus
-from trainer.datasets.unlabelled import KIND
+from trainer.datasets.formats.unlabelled import KIND
 from trainer.models.age_model import AGE_BINS
-from trainer.training import distillation, mixture, recipe
+from trainer.training import distillation
+from trainer.training.ensembles import mixture
 from trainer.training.loader import TrainingData
-from trainer.training.recipe import Recipe
+from trainer.training.recipes import recipe
+from trainer.training.recipes.recipe import Recipe
 
 VALID_FACES = 300
 """Faces of each source that choose the best epoch, at most: else UTKFace, the largest, would choose alone."""

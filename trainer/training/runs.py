@@ -11,9 +11,9 @@ from torch import Tensor
 from simsvc.errors import SettingsError
 from trainer.models.age_model import AgeModel
 from trainer.models.published import faceres_model
-from trainer.training import recipe as recipes
-from trainer.training.ensemble import Ensemble, Member
-from trainer.training.likeness import Likeness
+from trainer.training.ensembles.ensemble import Ensemble, Member
+from trainer.training.ensembles.likeness import Likeness
+from trainer.training.recipes import recipe as recipes
 
 BEST = "best.safetensors"
 HISTORY = "history.json"  # Name of the file of its figures, one entry an epoch

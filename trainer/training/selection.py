@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from simsvc.domain.gallery.labels import GENDERS, GROUPS
 from simsvc.errors import SettingsError
 from trainer.datasets import splits
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.near_duplicates import DuplicatePairs
-from trainer.datasets.rows import Row
 
 LEAST_COUNT = 5
 """Rarer ages count as if there were so many faces of them. Source: Yang et al., "Delving into Deep Imbalanced

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from simsvc.errors import SettingsError
 from trainer.datasets.corpus import Corpus
-from trainer.training import correct, distillation, fit, join, mixed, results, selection
-from trainer.training import recipe as recipes
+from trainer.training import correct, distillation, fit, join, mixed, selection
 from trainer.training.loader import TrainingData
+from trainer.training.recipes import recipe as recipes
+from trainer.training.recipes import results
 from trainer.training.runs import RUNS, load_recipe
 
 

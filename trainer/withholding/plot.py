@@ -11,7 +11,7 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from trainer.evaluation.conformal import COVERAGE
+from trainer.evaluation.measures.conformal import COVERAGE
 
 LABELS = {"test": "test part", "degraded": "degraded copies of test faces", "bands": "photos in bands"}
 

@@ -21,10 +21,10 @@ from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import LIMITS, SIDE_PX
 from trainer.datasets.degrade import KINDS
 from trainer.evaluation import judging as withhold_faces
-from trainer.evaluation.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
 from trainer.evaluation.judging import Judged
-from trainer.evaluation.metrics import bootstrapped
-from trainer.evaluation.ranges import ranges
+from trainer.evaluation.measures.conformal import COVERAGE, DECADE_COVERAGE, LEAST_FACES
+from trainer.evaluation.measures.metrics import bootstrapped
+from trainer.evaluation.measures.ranges import ranges
 
 CLEAN = "clean"
 BIN_FACES = LEAST_FACES  # Faces per bin, enough to tell coverage from `DECADE_COVERAGE`, see `LEAST_FACES`

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainer.evaluation.metrics import bracketed
+from trainer.evaluation.measures.metrics import bracketed
 
 NAMES = {
     "test": "test part as it is",

@@ -15,7 +15,7 @@ from simsvc.domain.estimate.support import LEAST_SUPPORT
 from simsvc.domain.photo.quality import quality_flags
 from trainer.datasets.degrade import Degradation
 from trainer.evaluation.judging import ESTIMATED
-from trainer.evaluation.metrics import CLOSE_YEARS, bootstrapped
+from trainer.evaluation.measures.metrics import CLOSE_YEARS, bootstrapped
 from trainer.withholding.rules import CAUSES, CLEAN, Measured, pool
 
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)  # Of the estimated faces, withheld from the most severe on

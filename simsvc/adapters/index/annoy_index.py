@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.index import manifest as manifests
 from simsvc.adapters.index.annoy_forest import load_forest, rows_of
-from simsvc.adapters.index.face_columns import (
+from simsvc.adapters.index.files import manifest as manifests
+from simsvc.adapters.index.files.face_columns import (
     COPIES,
     ESTIMATES,
     read_copies,
     read_estimates,
     read_persons,
 )
-from simsvc.adapters.index.gallery import Gallery
-from simsvc.adapters.index.mapping import mapping
+from simsvc.adapters.index.files.gallery import Gallery
+from simsvc.adapters.index.files.mapping import mapping
 from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.labelled_faces import SeenFace
 from simsvc.domain.gallery.manifest import Manifest

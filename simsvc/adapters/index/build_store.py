@@ -22,20 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.adapters.index import annoy_forest, annoy_index
-from simsvc.adapters.index import manifest as manifests
 from simsvc.adapters.index.build_lock import build_lock
 from simsvc.adapters.index.copies import find_copies
 from simsvc.adapters.index.current import read_current, write_current
-from simsvc.adapters.index.embedding_cache import FILE, EmbeddedJournal
-from simsvc.adapters.index.face_columns import (
+from simsvc.adapters.index.files import manifest as manifests
+from simsvc.adapters.index.files.embedding_cache import FILE, EmbeddedJournal
+from simsvc.adapters.index.files.face_columns import (
     ESTIMATES,
     read_estimates,
     write_copies,
     write_estimates,
     write_persons,
 )
-from simsvc.adapters.index.face_journal import FaceJournal
-from simsvc.adapters.index.gallery import Gallery, GalleryWriter
+from simsvc.adapters.index.files.face_journal import FaceJournal
+from simsvc.adapters.index.files.gallery import Gallery, GalleryWriter
 from simsvc.adapters.ops.atomic_files import sync
 from simsvc.adapters.ops.permissions import reading
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces

@@ -7,9 +7,14 @@ from functools import lru_cache
 
 import annoy
 
-from simsvc.adapters.index.gallery import Gallery
+from simsvc.adapters.index.files.gallery import Gallery
+from simsvc.domain.gallery.importing.same_photo import (
+    EQUAL_DISTANCE,
+    FARTHEST_COPIES,
+    Look,
+    miniature_of_jpeg,
+)
 from simsvc.domain.gallery.near_duplicates import joined
-from simsvc.domain.gallery.same_photo import EQUAL_DISTANCE, FARTHEST_COPIES, Look, miniature_of_jpeg
 
 NEAREST = 9
 """Candidates per face: itself and eight. Chains of copies are joined."""

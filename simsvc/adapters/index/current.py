@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.adapters.index.face_journal import FaceJournal
+from simsvc.adapters.index.files.face_journal import FaceJournal
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.adapters.ops.permissions import shown_path

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.index import manifest as manifests
-from simsvc.adapters.index.face_columns import (
+from simsvc.adapters.index.files import manifest as manifests
+from simsvc.adapters.index.files.face_columns import (
     ESTIMATES,
     PERSONS,
     FaceColumns,

@@ -12,7 +12,7 @@ import numpy as np
 
 from simsvc.adapters.index.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
 from simsvc.adapters.index.face_list import FaceFacts, FaceLister
-from simsvc.adapters.index.gallery import Gallery
+from simsvc.adapters.index.files.gallery import Gallery
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.calibration.site_calibration import correct
 from simsvc.domain.gallery.face_changes import FaceChanges, LiveFace

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.adapters.ops.disk import FreeDisk, write_failure
-from simsvc.domain.gallery import import_documents as documents
+from simsvc.domain.gallery.importing import import_documents as documents
 from simsvc.errors import ImportBusy, ImportNotFound
 from simsvc.values.face_imports import FaceImport, ImportCheck, ImportState
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from simsvc.domain.estimate.table_rows import Key
+from simsvc.domain.estimate.output.table_rows import Key
 from simsvc.domain.files.file_names import UNWANTED, canonical_name, unwanted
 from simsvc.domain.files.left_out import LeftOut
 from simsvc.domain.files.photo_signatures import HEAD_BYTES, is_picture, promises_picture

@@ -9,7 +9,7 @@ from typing import Any
 
 from simsvc.adapters.ops.atomic_files import sync
 from simsvc.domain.chunks import chunks_of
-from simsvc.domain.estimate.table_rows import COLUMNS, Row
+from simsvc.domain.estimate.output.table_rows import COLUMNS, Row
 from simsvc.domain.files.spreadsheet import csv_line
 from simsvc.errors import ResultsRefused
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from simsvc.domain.estimate.table_rows import Key, Row
+from simsvc.domain.estimate.output.table_rows import Key, Row
 from simsvc.errors import ResultsRefused
 
 FORMAT = 1

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 
 from simsvc.errors import TokenDraftRefused
-from simsvc.values.tokens import SCOPES, Scope, TokenDraft
+from simsvc.values.access.tokens import SCOPES, Scope, TokenDraft
 
 ID_BYTES = 6
 SECRET_BYTES = 32

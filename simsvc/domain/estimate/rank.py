@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simsvc.domain.gallery.importing.same_photo import EQUAL_DISTANCE
 from simsvc.domain.gallery.near_duplicates import contradict, joined
-from simsvc.domain.gallery.same_photo import EQUAL_DISTANCE
 from simsvc.values import FoundFace, Neighbour
 
 SAME_PHOTO_DISTANCE = 1e-5

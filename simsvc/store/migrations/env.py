@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from simsvc.store import (
-    embeddings,
-    log_tiles,
-    notifications,
-    referral_rows,
-    request_keys,
-    saved_views,
-    second_factors,
-    sent_forms,
-    sessions,
-    tokens,
-)
+from simsvc.store import log_tiles, request_keys, sent_forms
+from simsvc.store.access import second_factors, sessions, tokens
+from simsvc.store.desk import saved_views
+from simsvc.store.records import embeddings
+from simsvc.store.reviews import notifications, referral_rows
 from simsvc.store.tables import Table
 
 TABLES = (

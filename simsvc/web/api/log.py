@@ -16,9 +16,9 @@ from simsvc.domain.audit.tiles import WIDTH
 from simsvc.domain.audit.tlog_proof import proof_text
 from simsvc.errors import ProofRefused
 from simsvc.flows.prove_log import prove_consistency, prove_inclusion, read_tile, signed_tree
-from simsvc.web.api.blueprint import Resource, in_path
-from simsvc.web.api.fields import Whole
-from simsvc.web.api.schemas import SHA256, Strict, maybe, needed
+from simsvc.web.api.common.blueprint import Resource, in_path
+from simsvc.web.api.common.fields import Whole
+from simsvc.web.api.common.schemas import SHA256, Strict, maybe, needed
 from simsvc.web.http.current import services
 
 resource = Resource(

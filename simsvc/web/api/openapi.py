@@ -9,7 +9,11 @@ from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from flask_smorest import Api
 
-from simsvc.web.api import (
+from simsvc.web.api import log
+from simsvc.web.api.common.blueprint import Resource
+from simsvc.web.api.common.idempotency import HEADER
+from simsvc.web.api.examples import examples
+from simsvc.web.api.resources import (
     audit,
     cases,
     decisions,
@@ -19,15 +23,11 @@ from simsvc.web.api import (
     faces,
     fairness,
     indexes,
-    log,
     models,
     monitoring,
     referrals,
     replays,
 )
-from simsvc.web.api.blueprint import Resource
-from simsvc.web.api.examples import examples
-from simsvc.web.api.idempotency import HEADER
 from simsvc.web.http.api_document import codes, document
 from simsvc.web.http.problems import MEDIA_TYPE
 from simsvc.web.rendering.event_lines import CSV

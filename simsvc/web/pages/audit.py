@@ -20,7 +20,7 @@ from simsvc.errors import (
     LogKeyRefused,
     VerificationRefused,
 )
-from simsvc.flows.verifications import is_running
+from simsvc.flows.audit.verifications import is_running
 from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventFilter, EventKind, LoggedEvent
 from simsvc.values.witnesses import WitnessCheck
 from simsvc.web.http.current import note_export, page_number, person, services

@@ -19,7 +19,7 @@ from simsvc.domain.model.fairness import (
     without_overlaps,
 )
 from simsvc.domain.model.shares import FEWEST, Band, Share, bands
-from simsvc.store.periods import Period
+from simsvc.store.desk.periods import Period
 from simsvc.web.http.current import services
 
 blueprint = Blueprint("fairness", __name__, url_prefix="/fairness")

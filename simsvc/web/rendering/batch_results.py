@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from simsvc.domain.desk.contents import LEFT_OUT
 from simsvc.domain.estimate.doubt import expected_error_years
 from simsvc.domain.files.spreadsheet import csv_line
-from simsvc.store.batch_triage import TriageRow
+from simsvc.store.desk.batch_triage import TriageRow
 from simsvc.values import BatchNotes
 from simsvc.web.rendering.history_csv import MARK
 

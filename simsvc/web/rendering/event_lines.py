@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simsvc.domain.files.spreadsheet import csv_line
-from simsvc.store.audit_log import EventLog
+from simsvc.store.audit.log import EventLog
 from simsvc.values.events import EVERY_EVENT, Event, EventFilter, LoggedEvent
 from simsvc.web.rendering.history_csv import MARK
 

@@ -10,7 +10,7 @@ from flask import Response
 
 from simsvc.domain.desk.declared import declared_age
 from simsvc.domain.files.spreadsheet import csv_line
-from simsvc.store.history import HistoryRow
+from simsvc.store.desk.history import HistoryRow
 
 COLUMNS = (
     "number,id,recorded_utc,case,birth_date,photo_date,declared_age_years,photo,status,withheld,age_years,"

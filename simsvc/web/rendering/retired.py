@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from simsvc.domain.audit.service_periods import ServicePeriod, service_periods
-from simsvc.store.retirement import Retired
+from simsvc.store.records.retirement import Retired
 from simsvc.values.events import COMMAND, actor_of
 from simsvc.wiring.services import Services
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simsvc.values import User
+from simsvc.values.access.tokens import Token
 from simsvc.values.referrals import Party, Reader
-from simsvc.values.tokens import Token
 
 
 def reader_of_person(user: User, case_access: str) -> Reader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import g, request
 
 from simsvc.errors import ScopeMissing, TokenRefused
-from simsvc.values.tokens import Scope, Token
+from simsvc.values.access.tokens import Scope, Token
 from simsvc.web.http.current import services
 
 ASK = frozenset[Scope]({"estimate", "admin"})

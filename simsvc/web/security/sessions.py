@@ -17,7 +17,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 
 from simsvc.domain.accounts.session_age import HALF_WAY, SEEN_EVERY
 from simsvc.domain.accounts.user_agent import browser_words
-from simsvc.store.sessions import NewSession
+from simsvc.store.access.sessions import NewSession
 from simsvc.values import SignedSession, SignInMethod, User
 from simsvc.web.http.current import services
 from simsvc.web.http.prefix import cookie_path

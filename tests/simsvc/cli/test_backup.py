@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from simsvc.flows.estimate import estimate
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.values.events import EventKind

@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 
 from simsvc.cli.estimate import readable_line
-from simsvc.domain.estimate.serialize import describe_unrecorded
+from simsvc.domain.estimate.output.serialize import describe_unrecorded
 from simsvc.messages import Message
 from simsvc.settings import Settings
 from simsvc.store import migrate

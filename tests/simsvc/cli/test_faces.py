@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.domain.gallery.labelled_faces import LabelledPhoto, labelled_face
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.store.tables import EventContentRow, EventRow, FaceRow
 from simsvc.wiring.services import Services

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from simsvc.adapters.crypto.fernet_cipher import new_key
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.errors import ModelGone, PhotoDiffers, PhotoLocked, SettingsError
-from simsvc.flows.estimate import estimate
-from simsvc.flows.replay import describe_replay
+from simsvc.flows.estimates.estimate import estimate
+from simsvc.flows.estimates.replay import describe_replay
 from simsvc.settings import Settings, load_settings
 from simsvc.store.tables import EstimateRow, EventRow, ModelSwitchRow, PhotoRow
 from simsvc.values import RecordedEstimate

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from simsvc.flows.accounts import Accounts
+from simsvc.flows.access.accounts import Accounts
 from simsvc.settings import load_settings
 from tests.databases import sqlite_database
 from tests.simsvc.cli.helpers import Run, command_app, runner

@@ -14,33 +14,33 @@ import pytest
 from sqlalchemy import Connection, select, text
 
 from simsvc.adapters.crypto.log_key import LogKeyFile
-from simsvc.adapters.index.face_journal import FILE, FaceJournal
+from simsvc.adapters.index.files.face_journal import FILE, FaceJournal
 from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.domain.gallery.face_changes import ChangeSet, set_sha256, to_line
 from simsvc.errors import PhotoLost, PhotoTooManyBytes
+from simsvc.flows.audit.log_start import log_start
+from simsvc.flows.audit.verify_log import verify, verify_new
 from simsvc.flows.keep_log import LogKeeper
-from simsvc.flows.log_start import log_start
-from simsvc.flows.verify_log import verify, verify_new
-from simsvc.store.accounts import AccountStore
-from simsvc.store.audit_log import EventLog
-from simsvc.store.batches import BatchStore
-from simsvc.store.builds import BuildStore
+from simsvc.store.access.accounts import AccountStore
+from simsvc.store.access.identities import IdentityStore
+from simsvc.store.access.second_factors import SecondFactorStore
+from simsvc.store.access.tokens import TokenStore
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.decisions import DecisionStore
-from simsvc.store.erasure import ErasureStore
-from simsvc.store.estimates import EstimateStore
-from simsvc.store.faces import FaceStore
-from simsvc.store.identities import IdentityStore
+from simsvc.store.desk.batches import BatchStore
 from simsvc.store.log_tiles import LogTree
-from simsvc.store.referrals import ReferralStore
-from simsvc.store.second_factors import SecondFactorStore
-from simsvc.store.switches import ModelSwitchStore, SwitchStore
+from simsvc.store.records.builds import BuildStore
+from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.records.estimates import EstimateStore
+from simsvc.store.records.faces import FaceStore
+from simsvc.store.records.switches import ModelSwitchStore, SwitchStore
+from simsvc.store.reviews.decisions import DecisionStore
+from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.store.tables import EventRow
-from simsvc.store.tokens import TokenStore
 from simsvc.values import DecisionDraft, NewPhoto
+from simsvc.values.access.tokens import Token
 from simsvc.values.events import COMMAND, EventKind, NewEvent, Verdict
 from simsvc.values.referrals import Addressee, Party, ReferralAct, ReferralDraft
-from simsvc.values.tokens import Token
 from tests.simsvc.flows.test_verify_log import tamper
 from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 from tests.simsvc.store.test_builds import BUILD, FACES

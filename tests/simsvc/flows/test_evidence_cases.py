@@ -22,9 +22,9 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.photos.sources import photos_of_one_age, read_source
 from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.gallery.manifest import sealed, to_json
-from simsvc.flows.build_index import BuildRequest, build
-from simsvc.flows.estimate import EstimatePipeline, answered
-from simsvc.flows.live_faces import LiveFaces
+from simsvc.flows.estimates.estimate import EstimatePipeline, answered
+from simsvc.flows.gallery.build_index import BuildRequest, build
+from simsvc.flows.gallery.live_faces import LiveFaces
 from simsvc.settings import load_settings
 from simsvc.values import Estimate, LabelledFace
 

@@ -28,11 +28,11 @@ from simsvc.domain.audit.tiles import in_tiles
 from simsvc.domain.audit.tlog_checkpoint import parse_head
 from simsvc.errors import AuditError, LogDiffers, LogKeyRefused, ProofRefused
 from simsvc.flows import keep_log
+from simsvc.flows.audit.verify_log import verify, verify_new
 from simsvc.flows.keep_log import ACKNOWLEDGED, LogKeeper
 from simsvc.flows.prove_log import prove_consistency, prove_inclusion, read_tile
-from simsvc.flows.verify_log import verify, verify_new
 from simsvc.store import migrate
-from simsvc.store.audit_log import EventLog
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.log_tiles import LogTree
 from simsvc.store.tables import EventRow

@@ -18,7 +18,7 @@ from simsvc.domain.estimate.rules import parse_rules
 from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick
 from simsvc.errors import FaceNotFound
-from simsvc.flows.estimate import EstimatePipeline, answered
+from simsvc.flows.estimates.estimate import EstimatePipeline, answered
 from simsvc.settings import PACKAGE_DIR
 from simsvc.values import EVERY_FACE, Estimate, FaceFilter, FloatVector, Neighbour, RecordedEstimate
 from trainer.datasets.copies import SIDES, cut_at, turned_by

@@ -14,7 +14,7 @@ from simsvc.domain.estimate.flags import FLAGS
 from simsvc.errors import StoreError
 from simsvc.store import migrate
 from simsvc.store.database import Database
-from simsvc.store.estimates import EstimateStore
+from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.tables import PARTS, BatchPhotoRow, BatchRow, EstimateRow, Table
 
 

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import select, text
 
 from simsvc.domain.gallery.face_changes import ErasedSets
-from simsvc.flows.verify_log import verify
-from simsvc.store.audit_log import EventLog
+from simsvc.flows.audit.verify_log import verify
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.decisions import DecisionStore
-from simsvc.store.erasure import ErasureStore
-from simsvc.store.estimates import EstimateStore
-from simsvc.store.faces import FaceStore
+from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.records.estimates import EstimateStore
+from simsvc.store.records.faces import FaceStore
+from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.tables import CropRow, EventContentRow, EventRow
 from simsvc.values import DecisionDraft, Declaration, LabelledFace

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from simsvc.errors import LastAdmin, NameTaken, OidcRefused, UserNotFound
-from simsvc.store.accounts import AccountStore
+from simsvc.store.access.accounts import AccountStore
+from simsvc.store.access.identities import IdentityStore
+from simsvc.store.access.second_factors import SecondFactorStore
+from simsvc.store.access.sessions import NewSession, SessionStore
 from simsvc.store.database import Database
-from simsvc.store.identities import IdentityStore
-from simsvc.store.second_factors import SecondFactorStore
-from simsvc.store.sessions import NewSession, SessionStore
 from simsvc.values import User
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -11,18 +11,18 @@ import pytest
 
 from simsvc.domain.gallery.manifest import manifest_sha256
 from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken, PhotoTooManyBytes
-from simsvc.flows.log_start import log_start
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.log_start import log_start
+from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import load_settings
-from simsvc.store.accounts import AccountStore
-from simsvc.store.audit_log import EventLog
-from simsvc.store.batches import BatchStore
-from simsvc.store.builds import BuildStore
+from simsvc.store.access.accounts import AccountStore
+from simsvc.store.access.sessions import NewSession, SessionStore
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.decisions import DecisionStore
-from simsvc.store.estimates import EstimateStore
-from simsvc.store.sessions import NewSession, SessionStore
-from simsvc.store.switches import ModelSwitchStore, SwitchStore
+from simsvc.store.desk.batches import BatchStore
+from simsvc.store.records.builds import BuildStore
+from simsvc.store.records.estimates import EstimateStore
+from simsvc.store.records.switches import ModelSwitchStore, SwitchStore
+from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask.testing import FlaskClient
 
-from simsvc.values.tokens import SCOPES, Scope, TokenDraft
+from simsvc.values.access.tokens import SCOPES, Scope, TokenDraft
 
 
 def token_text(app: Flask, *scopes: Scope) -> str:

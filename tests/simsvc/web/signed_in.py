@@ -11,7 +11,7 @@ from flask_wtf.csrf import generate_csrf
 
 from simsvc.domain.accounts.passwords import name_key
 from simsvc.errors import StoreError
-from simsvc.store.sessions import NewSession
+from simsvc.store.access.sessions import NewSession
 from simsvc.values import Role, User
 from simsvc.web.security.sessions import digest, new_id
 

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from simsvc.adapters.crypto.fernet_cipher import new_key
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.store.tables import EstimateRow
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.web.security.scopes import SCOPES_OF

@@ -13,8 +13,8 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
+from simsvc.store.access.tokens import TokenRow
 from simsvc.store.database import Database
-from simsvc.store.tokens import TokenRow
 from simsvc.web.app import create_app
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import token_text

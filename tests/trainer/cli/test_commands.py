@@ -23,7 +23,7 @@ from tests.trainer.helpers import faces, succeeded
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import COMMANDS, main
 from trainer.datasets.corpus import DEFAULT_SOURCES, open_corpus, parse_sources
-from trainer.training import plots
+from trainer.training.recipes import plots
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -226,7 +226,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     def stop(_args: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trainer.cli.evaluate.run", stop)
+    monkeypatch.setattr("trainer.cli.measuring.evaluate.run", stop)
     assert main(["evaluate"]) == 130
     assert "run the command again" in capsys.readouterr().err
 

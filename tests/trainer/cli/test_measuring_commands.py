@@ -17,12 +17,12 @@ from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.helpers import faces, succeeded
 from tests.trainer.tiny_training import RECIPE
 from trainer.__main__ import main
-from trainer.cli.calibrate import Faces
+from trainer.cli.making.calibrate import Faces
 from trainer.datasets import splits
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
-from trainer.datasets.rows import Row
-from trainer.evaluation import conformal
+from trainer.evaluation.measures import conformal
 from trainer.evaluation.scoring import Scored
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -56,8 +56,8 @@ class Calibrated(NamedTuple):
 def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calibrated:
     photos, bundle = faces(tmp_path / "photos", 2), make_tiny_bundle(tmp_path / "bundle")
     before = load_bundle(bundle).raw
-    monkeypatch.setattr("trainer.cli.calibrate.merged", one_of_each)
-    monkeypatch.setattr("trainer.cli.calibrate.score", as_scored)
+    monkeypatch.setattr("trainer.cli.making.calibrate.merged", one_of_each)
+    monkeypatch.setattr("trainer.cli.making.calibrate.score", as_scored)
     arguments = ["--source", f"folder={photos}", "--bundle", bundle, "--json", "coverage.json"]
     printed = succeeded(tmp_path, "calibrate", *arguments, "--threads", "1")
     after, document = load_bundle(bundle), json.loads((tmp_path / "coverage.json").read_text())

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from trainer.datasets.audit import as_text, audit, decade
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
-from trainer.datasets.rows import Row
 
 
 def merge_of(ages_years: list[float], pairs: list[tuple[int, int]]) -> MergedData:

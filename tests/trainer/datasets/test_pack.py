@@ -12,8 +12,8 @@ from simsvc.domain.photo.decode import decode
 from simsvc.domain.photo.face_choice import pick_labelled
 from simsvc.errors import SourceEmpty
 from tests.drawn_faces import draw_face
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.pack import CONTEXT, CROP_PX, PACK_PX, labelled_face, open_pack, packed_square
-from trainer.datasets.rows import Row
 
 EDGE = (PACK_PX - CROP_PX) // 2
 

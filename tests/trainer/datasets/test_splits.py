@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.splits import SPLITS, assign, group
 
 

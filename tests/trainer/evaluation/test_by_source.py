@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 from trainer.evaluation import by_source
 from trainer.evaluation.by_source import Judged, averaged, draws, figures, judged, persons_of, source_document
 

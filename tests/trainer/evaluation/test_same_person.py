@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simsvc.errors import SourceEmpty
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 from trainer.evaluation.same_person import as_text, bound_for, figures, pairs_of
 
 

@@ -14,7 +14,7 @@ from trainer.export import bundle as export
 from trainer.export.projection import principal
 from trainer.models import backbones
 from trainer.models.age_model import AgeModel, Architecture
-from trainer.training.activations import extract
+from trainer.training.ensembles.activations import extract
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
 LAYER = "head.relu_1"

@@ -25,8 +25,8 @@ from trainer.export.projection import Projection, principal
 from trainer.export.torch_model import TorchModel
 from trainer.models import backbones
 from trainer.models.age_model import AgeModel, Architecture
-from trainer.training import augment
-from trainer.training.activations import extract
+from trainer.training.augmentation import augment
+from trainer.training.ensembles.activations import extract
 
 
 def test_a_graph_enlarges_crops_as_training_does() -> None:

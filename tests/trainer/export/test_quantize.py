@@ -13,7 +13,7 @@ from simsvc.values import Crop
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from tests.trainer.mirrored_graphs import Front, float_model
-from trainer.cli.quantize import Answers, answer_alike, compared, fold, write
+from trainer.cli.making.quantize import Answers, answer_alike, compared, fold, write
 from trainer.export.quantize import left_alone, name_nodes, overlap, write_int8
 
 needs_exact_int8 = pytest.mark.skipif(

@@ -18,7 +18,7 @@ from tests.drawn_faces import draw_face
 from trainer.export.half_precision import with_float_weights
 from trainer.export.restore import served_graph
 from trainer.export.torch_model import TorchModel
-from trainer.training.activations import passed
+from trainer.training.ensembles.activations import passed
 
 SHIPPED = PACKAGE_DIR / "bundle" / "model"
 

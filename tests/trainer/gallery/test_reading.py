@@ -9,7 +9,7 @@ import pytest
 
 from simsvc.errors import SettingsError
 from tests.drawn_faces import draw_face
-from trainer.cli.demo_gallery import GALLERY
+from trainer.cli.making.demo_gallery import GALLERY
 from trainer.gallery.reading import Reader, Reading
 from trainer.options import BUNDLE
 

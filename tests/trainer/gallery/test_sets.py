@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simsvc.domain.gallery.labels import Gender, Group
-from trainer.datasets.rows import Row
+from trainer.datasets.formats.rows import Row
 from trainer.gallery.sets import MAX_SHARED, MAX_USES, MEMBERS, SAME_PERSON, Likeness, MemberSet, choose
 
 GENDERS: tuple[Gender, ...] = ("female", "male")

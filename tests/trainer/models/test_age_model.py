@@ -9,7 +9,7 @@ from torch import nn
 
 from simsvc.errors import SettingsError
 from trainer.models.age_model import POINTS, AgeModel, Architecture, median
-from trainer.training.activations import extract
+from trainer.training.ensembles.activations import extract
 
 
 def crops(count: int = 3, size_px: int = 32) -> torch.Tensor:

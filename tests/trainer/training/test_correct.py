@@ -9,13 +9,13 @@ import torch
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import TOLD, brightness, recipe
 from trainer.datasets.corpus import Corpus
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.pack import Pack
-from trainer.datasets.rows import Row
 from trainer.models.age_model import AgeModel, Architecture
 from trainer.training import correct, runs
-from trainer.training.recipe import Recipe
+from trainer.training.recipes.recipe import Recipe
 
 PART = TOLD | {"corrects": "faceres", "body": "faceres", "schedule": "64x1", "mix": "windows:1.0"}
 

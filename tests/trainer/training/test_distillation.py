@@ -13,8 +13,9 @@ from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import RECIPE, brightness, recipe
 from trainer.models import backbones
 from trainer.models.age_model import AGE_BINS, AgeModel
-from trainer.training import augment, distillation, fit
-from trainer.training.recipe import load
+from trainer.training import distillation, fit
+from trainer.training.augmentation import augment
+from trainer.training.recipes.recipe import load
 from trainer.training.train import with_teachers
 
 TOLD = {"head": "distribution", "loss": "distribution"}

@@ -19,7 +19,7 @@ from tests.trainer.tiny_training import brightness, recipe
 from trainer.models.age_model import AgeModel
 from trainer.training import callbacks, fit
 from trainer.training.loader import FaceLoader, TrainingData
-from trainer.training.recipe import Recipe, Stage
+from trainer.training.recipes.recipe import Recipe, Stage
 
 
 class Stopped(Exception):

@@ -10,12 +10,12 @@ import torch
 from simsvc.errors import SettingsError
 from tests.trainer.tiny_training import TOLD, brightness, finished, recipe
 from trainer.datasets.corpus import Corpus
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.pack import Pack
-from trainer.datasets.rows import Row
 from trainer.training.distillation import shares_of
-from trainer.training.ensemble import Ensemble
+from trainer.training.ensembles.ensemble import Ensemble
 from trainer.training.join import join
 from trainer.training.runs import load_any, load_run
 

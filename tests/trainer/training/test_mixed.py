@@ -5,7 +5,7 @@ import pytest
 
 from simsvc.errors import SettingsError
 from trainer.training.mixed import VALID_FACES, draws, few
-from trainer.training.recipe import parse_mix
+from trainer.training.recipes.recipe import parse_mix
 
 
 def test_sources_share_what_their_kind_has() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from simsvc.domain.gallery.labels import GENDERS, GROUPS
 from simsvc.errors import SettingsError
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.near_duplicates import DuplicatePairs
-from trainer.datasets.rows import Row
 from trainer.training.selection import cleaned, in_fold, loss_weights, one_hots, share
 
 

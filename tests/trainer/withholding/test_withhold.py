@@ -26,10 +26,10 @@ from tests.trainer.helpers import banded
 from trainer.__main__ import main
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.degrade import DEGRADATIONS
+from trainer.datasets.formats.rows import Row
 from trainer.datasets.merge import MergedData
 from trainer.datasets.near_duplicates import DuplicatePairs
 from trainer.datasets.pack import labelled_face, open_pack
-from trainer.datasets.rows import Row
 from trainer.evaluation.judging import Judge, drawn, supports
 from trainer.withholding.rules import CLEAN
 
@@ -66,8 +66,8 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def arguments(tmp_path: Path, bundle: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("trainer.cli.withhold.open_corpus", lambda _sources: corpus)
-    monkeypatch.setattr("trainer.cli.withhold.COPIES", 5)
+    monkeypatch.setattr("trainer.cli.measuring.withhold.open_corpus", lambda _sources: corpus)
+    monkeypatch.setattr("trainer.cli.measuring.withhold.COPIES", 5)
     monkeypatch.setattr("trainer.withholding.rules.BIN_FACES", 8)
     (tmp_path / "source").mkdir()
     named = ["--source", f"folder={tmp_path / 'source'}", "--bundle", str(bundle)]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
-from simsvc.adapters.index.face_journal import FILE, FaceJournal
+from simsvc.adapters.index.files.face_journal import FILE, FaceJournal
 from simsvc.adapters.index.live_index import FreshSegment, LiveGallery, LiveIndex
 from simsvc.domain.gallery.face_changes import (
     ChangeSet,

@@ -25,7 +25,7 @@ BEYOND = """
 import resource, sys
 from pathlib import Path
 from simsvc.adapters.index.annoy_forest import load_forest
-from simsvc.adapters.index.mapping import mapping
+from simsvc.adapters.index.files.mapping import mapping
 from simsvc.errors import IndexTooLarge
 folder = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))

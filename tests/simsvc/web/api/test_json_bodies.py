@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from simsvc.errors import InputRefused, JsonRefused
-from simsvc.web.api.json_body import MOST_DEPTH, read_json
+from simsvc.web.api.common.json_body import MOST_DEPTH, read_json
 from tests.simsvc.web.programs import program
 
 NOBODY = "0" * 32

@@ -19,12 +19,12 @@ from werkzeug.serving import make_server
 
 from simsvc import cli
 from simsvc.domain.estimate.rules import parse_rules
-from simsvc.flows.estimate import estimate
-from simsvc.flows.import_faces import UploadedFiles
+from simsvc.flows.estimates.estimate import estimate
+from simsvc.flows.gallery.import_faces import UploadedFiles
 from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, Role
+from simsvc.values.access.tokens import TokenDraft
 from simsvc.values.referrals import Addressee, ReferralDraft
-from simsvc.values.tokens import TokenDraft
 from simsvc.web.app import create_app
 from simsvc.wiring.imports import work_import
 from simsvc.wiring.services import Services

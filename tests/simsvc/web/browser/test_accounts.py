@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import update
 
-from simsvc.store.sessions import SessionRow
+from simsvc.store.access.sessions import SessionRow
 from tests.simsvc.web.browser.helpers import Live, Open, in_both_themes
 from tests.simsvc.web.signed_in import PASSWORD, account
 

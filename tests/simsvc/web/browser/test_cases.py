@@ -7,7 +7,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 from simsvc.domain.desk.same_person import MEASURED_MODEL_SHA256
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.values import Crop, Declaration, Estimate
 from tests.drawn_faces import draw_face
 from tests.simsvc.web.browser.helpers import Live, Open, in_both_themes

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Download, Locator, Page, expect
 from pypdf import PdfReader
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.values import DecisionDraft, Declaration, Role
 from tests.helpers import zipped
 from tests.simsvc.web.browser.helpers import PATIENCE_MS, Live, Open

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from simsvc.domain.estimate.flags import FLAGS
 from simsvc.domain.estimate.rules import parse_rules
-from simsvc.flows.estimate import answered, estimate
+from simsvc.flows.estimates.estimate import answered, estimate
 from simsvc.values import DecisionDraft, Declaration
 from simsvc.values.referrals import Addressee, ReferralDraft
 from tests.simsvc.web.browser.helpers import LAPTOP, PHONE, Live, Open, in_both_themes

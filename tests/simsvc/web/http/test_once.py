@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from simsvc.settings import Settings
-from simsvc.store.history import HistoryFilter
+from simsvc.store.desk.history import HistoryFilter
 from simsvc.store.sent_forms import SentFormRow
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services

@@ -23,7 +23,7 @@ from simsvc.values import ROLES, Neighbour
 from simsvc.web.i18n import words
 from simsvc.web.i18n.command import every_message, read_catalogue
 from simsvc.web.i18n.language import LANGUAGES, TRANSLATIONS_DIR, translated
-from simsvc.web.rendering.age_plot import age_plot
+from simsvc.web.rendering.charts.age_plot import age_plot
 from tests.simsvc.web.api.test_estimates import STEPS
 from tests.simsvc.web.helpers import upload
 from tests.simsvc.web.signed_in import client_of, signed_in

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 
-from simsvc.flows.estimate import estimate
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.values import Declaration
 from simsvc.web.rendering.actors import actor_words
 from simsvc.wiring.services import Services

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsvc.values import Neighbour
-from simsvc.web.rendering.age_plot import (
+from simsvc.web.rendering.charts.age_plot import (
     HEIGHT_PX,
     LEFT_PX,
     MOST_TICKS,

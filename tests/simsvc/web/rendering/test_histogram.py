@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsvc.values import LabelledFace
-from simsvc.web.rendering.histogram import HEIGHT_PX, WIDTH_PX, histogram
+from simsvc.web.rendering.charts.histogram import HEIGHT_PX, WIDTH_PX, histogram
 
 FACES = st.lists(
     st.builds(

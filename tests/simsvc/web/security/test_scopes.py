@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from simsvc.values import ROLES
-from simsvc.values.tokens import SCOPES, Scope
+from simsvc.values.access.tokens import SCOPES, Scope
 from simsvc.web.security.access import ACCESS
 from simsvc.web.security.scopes import SCOPES_OF
 from tests.simsvc.web.programs import bearer, program, token_text

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from simsvc.settings import Settings
-from simsvc.store.sessions import SessionRow
+from simsvc.store.access.sessions import SessionRow
 from simsvc.values import User
 from simsvc.web.app import create_app
 from simsvc.web.security.csrf import local_path

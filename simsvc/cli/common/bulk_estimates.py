@@ -1,0 +1,65 @@
+"""`flask estimate --out`: estimate many photos into a table."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from simsvc.adapters.photos.photo_files import Listing, list_photos
+from simsvc.cli.common.current import services
+from simsvc.cli.common.errors import sentences
+from simsvc.wiring.bulk import bulk_into
+
+NOT_RECORDED = "These estimates are not recorded: auditors cannot find them, and they cannot be replayed."
+
+
+def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
+    """Estimate every photo, write the table and print a summary.
+
+    Exits with status 1 without photos or when interrupted; running the command again resumes the run.
+    """
+    listing = list_photos(paths)
+    files = listing.files
+    if not files:
+        problem = "No photos found. Name photos, or folders that contain photos."
+        raise click.ClickException("\n".join([problem, *listing.left_out.lines()]))
+    if not recorded:
+        click.echo(NOT_RECORDED, err=True)
+    started = time.monotonic()
+    with sentences(), bulk_into(services(), out, recorded=recorded) as bulk:
+        waiting = bulk.waiting(files)
+        done = len(files) - len(waiting)
+        with tqdm(total=len(files), initial=done, unit="photo", disable=None) as bar:
+
+            def advance() -> None:
+                bar.update()
+
+            bulk.judge(waiting, advance)
+        counts = Counter(bulk.journal.done().values())
+    click.echo(_summary(out, counts, len(waiting), time.monotonic() - started))
+    for line in _said_of(listing):
+        click.echo(line)
+
+
+def _said_of(listing: Listing) -> list[str]:
+    """Say what was skipped, and which file names differ only in their Unicode form."""
+    if not listing.alike:
+        return listing.left_out.lines()
+    alike = (
+        f"{len(listing.alike)} names belong to several files that differ only in their Unicode form, "
+        f"for example {listing.alike[0]}. Each file has its own row. Rename or delete unneeded files."
+    )
+    return [alike, *listing.left_out.lines()]
+
+
+def _summary(out: Path, counts: Counter[str], judged: int, seconds: float) -> str:
+    rows = sum(counts.values())
+    return (
+        f"{out}: {rows:,} photos, {counts['estimated']:,} estimated, {counts['refused']:,} refused. "
+        f"This run: {judged:,} photos in {seconds:,.0f} s, {judged / max(seconds, 1e-9):,.0f} a second."
+    )

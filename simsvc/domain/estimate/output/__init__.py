@@ -1,0 +1,1 @@
+"""Estimates as JSON and as table rows."""

@@ -1,0 +1,1 @@
+"""Imports of reference faces: labels, documents and findings."""

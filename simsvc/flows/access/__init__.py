@@ -1,0 +1,1 @@
+"""Accounts: users, identities, second factors and tokens."""

@@ -1,0 +1,1 @@
+"""The audit log: its start and its verification."""

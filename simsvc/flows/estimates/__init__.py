@@ -1,0 +1,1 @@
+"""Estimates: one photo, batches, samples and replays."""

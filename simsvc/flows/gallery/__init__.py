@@ -1,0 +1,1 @@
+"""Reference faces: imports, builds, live changes and recall."""

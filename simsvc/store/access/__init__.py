@@ -1,0 +1,1 @@
+"""The database of accounts: users, identities, sessions, tokens and second factors."""

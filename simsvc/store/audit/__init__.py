@@ -1,0 +1,1 @@
+"""The database of the audit log: reading, snapshots and verifications."""

@@ -1,0 +1,94 @@
+"""The log as a whole: what is noted by itself, and what is read of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from simsvc.domain.audit.chain import canonical
+from simsvc.errors import IndexUnusable, StoreError
+from simsvc.store.audit.snapshot import LogSnapshot
+from simsvc.store.audit_append import append, last_event, lock_log
+from simsvc.store.database import Database, Store
+from simsvc.store.tables import EventContentRow, EventRow
+from simsvc.values.events import Event, EventKind, FaceSets, NewEvent
+
+_log = logging.getLogger(__name__)
+
+
+class EventLog(Store):
+    """The log as a whole; `face_sha256s` reads the file of face changes, where there is one to verify."""
+
+    def __init__(self, database: Database, face_sha256s: Callable[[], Sequence[str]] | None = None) -> None:
+        super().__init__(database)
+        self._face_sha256s = face_sha256s
+
+    def note(self, event: NewEvent) -> Event:
+        """Log what leaves no other trace in the database, such as an export, in a transaction of its own."""
+        with self._database.transaction() as session:
+            return append(session, event)
+
+    def note_all(self, events: Iterable[NewEvent]) -> tuple[Event, ...]:
+        """Log several such events, one after another, in one transaction."""
+        with self._database.transaction() as session:
+            return tuple(append(session, event) for event in events)
+
+    def last_at(self, kind: EventKind) -> datetime | None:
+        """Return when the last event of a kind was logged, or None."""
+        query = select(EventRow.at).where(EventRow.kind == str(kind)).order_by(EventRow.seq.desc()).limit(1)
+        with self._database.reading() as session:
+            at = session.scalar(query)
+            return datetime.fromisoformat(at) if at else None
+
+    def note_change(self, event: NewEvent) -> Event | None:
+        """Log the content unless the latest event of this kind and subject says the same."""
+        with self._database.transaction() as session:
+            lock_log(session.connection())
+            same = select(EventContentRow.content).join(EventRow, EventRow.seq == EventContentRow.seq)
+            latest = same.where(EventRow.kind == str(event.kind), EventRow.subject == event.subject)
+            if session.scalar(latest.order_by(EventRow.seq.desc()).limit(1)) == canonical(event.content):
+                return None
+            return append(session, event)
+
+    def note_once(self, event: NewEvent) -> Event | None:
+        """Log the content unless there is an event of this kind and subject."""
+        same = select(EventRow.seq).where(EventRow.kind == str(event.kind), EventRow.subject == event.subject)
+        with self._database.transaction() as session:
+            lock_log(session.connection())
+            if session.scalar(same.limit(1)) is not None:
+                return None
+            return append(session, event)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[LogSnapshot]:
+        """Give the log and its records as they are at one instant, whoever writes meanwhile."""
+        with self._database.reading() as session:
+            yield LogSnapshot(session, self._face_sets)
+
+    def _face_sets(self) -> FaceSets | None:
+        """Read the file of face changes while nobody logs anything, so that it is as the log has it.
+
+        A database that cannot be written has no writers to wait for.
+        """
+        if self._face_sha256s is None:
+            return None
+        with suppress(StoreError), self._database.transaction() as session:
+            connection = session.connection()
+            lock_log(connection)
+            return self._read_face_sets(connection)
+        with self._database.read_connection() as connection:
+            return self._read_face_sets(connection)
+
+    def _read_face_sets(self, connection: Connection) -> FaceSets | None:
+        if self._face_sha256s is None:
+            return None
+        last = last_event(connection)
+        try:
+            return FaceSets(last.seq if last else 0, tuple(self._face_sha256s()))
+        except IndexUnusable as error:
+            _log.warning("the face changes are not verified: %s", error.sentence)
+            return None

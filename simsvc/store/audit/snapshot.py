@@ -1,0 +1,261 @@
+"""The log and what it is about, as both are at one instant: for verifying, listing and exporting."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select, String, and_, cast, exists, func, literal, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import LargeBinary
+
+from simsvc.domain.audit.content import decision_content, estimate_content
+from simsvc.domain.audit.state import Facts
+from simsvc.store.audit_state import (
+    TABLES,
+    UNREADABLE,
+    batch_results,
+    named_rows,
+    photos_unlike_records,
+)
+from simsvc.store.log_tiles import checkpoints_of, keys_of, newest_stored, tiles_of, tree_size
+from simsvc.store.records.estimates import recorded_of
+from simsvc.store.reviews.decisions import decision_of
+from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
+from simsvc.values.events import EVERY_EVENT, Event, EventFilter, EventKind, FaceSets, LoggedEvent, RecordKey
+from simsvc.values.log import LogKey, StoredCheckpoint
+
+PAGE_EVENTS = 200
+"""Read at a time with their records and crops: some 20 MB."""
+_TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
+
+
+class LogSnapshot:
+    """Reads events in order, and the records that they are about."""
+
+    def __init__(self, session: Session, face_sets: Callable[[], FaceSets | None] = lambda: None) -> None:
+        self._session = session
+        self.face_sets = face_sets
+        self._sqlite = session.get_bind().dialect.name == "sqlite"
+
+    def count(self) -> int:
+        """Count the events."""
+        return self._session.scalar(select(func.count(EventRow.seq))) or 0
+
+    def pages(self, after: int | None = None) -> Iterator[list[LoggedEvent]]:
+        """Give every event, or those after a number, oldest first, as it is stored, whatever is stored."""
+        while page := self.after(after):
+            yield page
+            after = page[-1].event.seq
+
+    def after(
+        self, seq: int | None, count: int = PAGE_EVENTS, wanted: EventFilter = EVERY_EVENT
+    ) -> list[LoggedEvent]:
+        """Return up to `count` wanted events with a higher number, or from the first one on."""
+        conditions = _conditions(wanted)
+        if seq is not None:
+            conditions.append(EventRow.seq > seq)
+        return self._read(lambda query: query.where(*conditions).order_by(EventRow.seq).limit(count))
+
+    def of_kinds(self, kinds: Iterable[EventKind], up_to: int) -> Iterator[list[LoggedEvent]]:
+        """Give the events of these kinds up to a number, oldest first."""
+        which = EventRow.kind.in_([str(kind) for kind in kinds]) & (EventRow.seq <= up_to)
+        after = -1
+        while page := self._page_of(which, after):
+            yield page
+            after = page[-1].event.seq
+
+    def _page_of(self, which: ColumnElement[bool], after: int) -> list[LoggedEvent]:
+        wanted = which & (EventRow.seq > after)
+        return self._read(lambda query: query.where(wanted).order_by(EventRow.seq).limit(PAGE_EVENTS))
+
+    def newest(self, wanted: EventFilter, count: int, skipped: int = 0) -> list[LoggedEvent]:
+        """Return up to `count` wanted events, newest first, after `skipped` others."""
+        conditions = _conditions(wanted)
+        return self._read(
+            lambda query: query.where(*conditions).order_by(EventRow.seq.desc()).limit(count).offset(skipped)
+        )
+
+    def at(self, seqs: Iterable[int]) -> dict[int, LoggedEvent]:
+        """Return the events with these numbers."""
+        found = self.matching(EventRow.seq.in_(set(seqs)))
+        return {logged.event.seq: logged for logged in found}
+
+    def last(self) -> Event | None:
+        """Return the last event."""
+        newest = select(func.max(EventRow.seq)).scalar_subquery()
+        return next((logged.event for logged in self.matching(EventRow.seq == newest)), None)
+
+    def tree_size(self) -> int:
+        """Return how many events the tree holds."""
+        return tree_size(self._session.connection())
+
+    def tile(self, level: int, number: int) -> bytes:
+        """Return the hashes of a tile of the tree; none if it is missing."""
+        return tiles_of(self._session.connection())(level, number)
+
+    def newest_checkpoint(self) -> StoredCheckpoint | None:
+        """Return the checkpoint of the largest size, as it is stored."""
+        return newest_stored(self._session)
+
+    def checkpoints(self, from_size: int = 0) -> Iterator[StoredCheckpoint]:
+        """Yield the checkpoints from a size on, smallest first, as they are stored."""
+        return checkpoints_of(self._session, from_size)
+
+    def log_keys(self) -> tuple[LogKey, ...]:
+        """Return the public keys that the database names, oldest first."""
+        return keys_of(self._session)
+
+    def matching(self, which: ColumnElement[bool]) -> list[LoggedEvent]:
+        """Return the events that meet a condition, oldest first."""
+        return self._read(lambda query: query.where(which).order_by(EventRow.seq))
+
+    def records(self, keys: Iterable[RecordKey]) -> dict[RecordKey, dict[str, Any]]:
+        """Return what the log would keep of these records today; those that are gone are left out.
+
+        Of a record that cannot even be read, because simsvc stores no such value, nothing is kept.
+        """
+        wanted = sorted({key.estimate_id for key in keys})
+        try:
+            return self._records(wanted)
+        except UNREADABLE:
+            found: dict[RecordKey, dict[str, Any]] = {}
+            for estimate_id in wanted:
+                found.update(self._record_or_nothing(estimate_id))
+            return found
+
+    def _record_or_nothing(self, estimate_id: str) -> dict[RecordKey, dict[str, Any]]:
+        try:
+            return self._records([estimate_id])
+        except UNREADABLE:
+            numbers = self._session.scalars(
+                select(DecisionRow.number)
+                .join(EstimateRow, EstimateRow.sequence == DecisionRow.estimate)
+                .where(EstimateRow.public_id == estimate_id)
+            )
+            return {RecordKey(estimate_id, number): {} for number in (0, *numbers)}
+
+    def _records(self, wanted: list[str]) -> dict[RecordKey, dict[str, Any]]:
+        query = select(EstimateRow).where(EstimateRow.public_id.in_(wanted))
+        rows = self._session.scalars(query.options(selectinload(EstimateRow.neighbours))).all()
+        crops = self._crops([row.sequence for row in rows])
+        found = {
+            RecordKey(row.public_id): estimate_content(recorded_of(row), crops.get(row.sequence))
+            for row in rows
+        }
+        return {**found, **self._decisions(wanted)}
+
+    def unlogged(self, estimates_up_to: int, decisions_up_to: int) -> Iterator[str]:
+        """Give the subjects of records, newer than these numbers, that no event is about."""
+        query = select(EstimateRow.public_id).where(
+            EstimateRow.sequence > estimates_up_to, ~_logged_as(EventKind.ESTIMATE)
+        )
+        for queried in (query.order_by(EstimateRow.sequence), self._more_decided(decisions_up_to)):
+            for found in self._session.scalars(queried):
+                yield f"estimate:{found}"
+
+    def _more_decided(self, decisions_up_to: int) -> Select[str]:
+        """Select estimates that have more decisions than events of decisions."""
+        events = select(func.count(EventRow.seq)).where(_about(EventKind.DECISION)).correlate(EstimateRow)
+        return (
+            select(EstimateRow.public_id)
+            .join(DecisionRow, DecisionRow.estimate == EstimateRow.sequence)
+            .where(DecisionRow.sequence > decisions_up_to)
+            .group_by(EstimateRow.sequence, EstimateRow.public_id)
+            .having(func.count(DecisionRow.sequence) > events.scalar_subquery())
+            .order_by(EstimateRow.sequence)
+        )
+
+    def rows(self, table: str) -> Iterator[tuple[str, Facts]]:
+        """Give every row of one of `domain.audit.state.WHOLE_TABLES`: its key, and its facts as of now."""
+        return TABLES[table].rows(self._session)
+
+    def named_rows(self, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Facts]]:
+        """Give those rows of one of `domain.audit.state.PARTIAL_TABLES` likewise."""
+        return named_rows(self._session, table, keys)
+
+    def batch_results(self, batch_ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return what became of the photos of batches, by position; without a batch that does not exist."""
+        return batch_results(self._session, batch_ids)
+
+    def photos_unlike_records(self) -> Iterator[tuple[str, int]]:
+        """Give batch and position of each photo of a batch that says something else than its record."""
+        return photos_unlike_records(self._session)
+
+    def _read(self, narrowed: Callable[[Select[Any]], Select[Any]]) -> list[LoggedEvent]:
+        """Return events; SQLite's text as bytes where it holds text that is no Unicode."""
+        try:
+            rows = self._session.execute(narrowed(_EVENTS)).all()
+        except OperationalError:
+            if not self._sqlite:
+                raise
+            rows = self._session.execute(narrowed(_EVENTS_AS_BYTES)).all()
+        return [_logged(*row) for row in rows]
+
+    def _crops(self, sequences: list[int]) -> dict[int, str]:
+        rows = self._session.execute(
+            select(CropRow.estimate, CropRow.png).where(CropRow.estimate.in_(sequences))
+        )
+        return {row.estimate: hashlib.sha256(row.png).hexdigest() for row in rows}
+
+    def _decisions(self, estimate_ids: list[str]) -> dict[RecordKey, dict[str, Any]]:
+        query: Any = select(EstimateRow.public_id, DecisionRow)  # Select[Any] holds no pair for mypy
+        rows = self._session.execute(
+            query.join(DecisionRow, DecisionRow.estimate == EstimateRow.sequence).where(
+                EstimateRow.public_id.in_(estimate_ids)
+            )
+        )
+        return {RecordKey(found, row.number): decision_content(decision_of(row)) for found, row in rows}
+
+
+def _select_events(raw: Callable[[Any], Any]) -> Select[Any]:
+    columns = [EventRow.seq, *(raw(getattr(EventRow, name)) for name in _TEXTS)]
+    joined = select(*columns, raw(EventContentRow.salt), raw(EventContentRow.content)).select_from(EventRow)
+    return joined.outerjoin(EventContentRow, EventContentRow.seq == EventRow.seq)
+
+
+_EVENTS = _select_events(lambda column: column)
+_EVENTS_AS_BYTES = _select_events(lambda column: cast(column, LargeBinary))
+
+
+def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter; times are text that sorts like the instants it says."""
+    next_day = wanted.until + timedelta(days=1) if wanted.until else None
+    found: list[tuple[bool, ColumnElement[bool]]] = [
+        (bool(wanted.kind), EventRow.kind == wanted.kind),
+        (bool(wanted.actor), EventRow.actor == wanted.actor),
+        (wanted.subjects is not None, EventRow.subject.in_(wanted.subjects or ())),
+        (wanted.since is not None, EventRow.at >= str(wanted.since)),
+        (next_day is not None, EventRow.at < str(next_day)),
+    ]
+    return [condition for asked, condition in found if asked]
+
+
+def _about(kind: EventKind) -> ColumnElement[bool]:
+    subject = literal("estimate:", String).concat(EstimateRow.public_id)
+    return and_(EventRow.subject == subject, EventRow.kind == str(kind))
+
+
+def _logged_as(kind: EventKind) -> ColumnElement[bool]:
+    return exists(select(EventRow.seq).where(_about(kind)).correlate(EstimateRow))
+
+
+def _logged(seq: int, *stored: Any) -> LoggedEvent:
+    *texts, salt, content = stored
+    if not _ALL_TEXT.issuperset(map(type, texts)):
+        texts = [_text(value) for value in texts]
+    if not isinstance(salt, bytes):
+        salt = _text(salt).encode("utf-8", "surrogateescape") if salt else b""
+    return LoggedEvent(Event(seq, *texts), salt, None if content is None else _text(content))
+
+
+_ALL_TEXT = frozenset({str})
+
+
+def _text(value: object) -> str:
+    """Return text as it is, bytes that are no Unicode as text that no event can have, and others as text."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,1 @@
+"""Values of accounts, tokens and requests."""

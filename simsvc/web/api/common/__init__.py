@@ -1,0 +1,1 @@
+"""What all resources of the API use: schemas, fields, cursors and idempotency."""

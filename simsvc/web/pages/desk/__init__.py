@@ -1,0 +1,1 @@
+"""Pages of the desk: home, work list, batches, cases and history."""

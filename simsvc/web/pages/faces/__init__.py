@@ -1,0 +1,1 @@
+"""Pages of reference faces: gallery, imports and index builds."""

@@ -1,0 +1,1 @@
+"""Pages of records: estimates, decisions, referrals, reports and erasure."""

@@ -1,0 +1,1 @@
+"""Data sets by the format of their files."""

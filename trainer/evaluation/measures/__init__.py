@@ -1,0 +1,1 @@
+"""Measures: error, ranges and fairness."""

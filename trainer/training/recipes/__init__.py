@@ -1,0 +1,1 @@
+"""Recipes of training runs, their losses and results."""

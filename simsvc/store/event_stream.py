@@ -66,7 +66,12 @@ class EventStreamStore(Store):
             return _state(row) if row else StreamState()
 
     def claim(self, holder: str, now: datetime) -> StreamState | None:
-        """Return the position to continue from, or None if another process is sending."""
+        """Return the position to continue from, or None if another process is sending.
+
+        Who holds a lease that lasts for long enough writes nothing.
+        """
+        if held := self._held(holder, now):
+            return held
         free = or_(
             EventStreamRow.holder.is_(None),
             EventStreamRow.holder == holder,
@@ -86,6 +91,13 @@ class EventStreamStore(Store):
                 return None
             row = session.get(EventStreamRow, STREAM, populate_existing=True)
             return _state(row) if row else None
+
+    def _held(self, holder: str, now: datetime) -> StreamState | None:
+        with self._database.reading() as session:
+            row = session.get(EventStreamRow, STREAM)
+            if row is None or row.holder != holder or row.leased_until is None:
+                return None
+            return _state(row) if LEASE / 2 < row.leased_until - now <= LEASE else None
 
     def advance(self, holder: str, position: int, now: datetime) -> bool:
         """Note that events up to a number were delivered; False if another process took over meanwhile."""

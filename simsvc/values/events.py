@@ -138,7 +138,7 @@ class Break:
 
     `seq` is None if a record or row has no event; `subject` is that of the event, or table and key of a row;
     `code` is "chain", "content", "content_missing", "record_missing", "record_differs", "not_logged",
-    "checkpoint", "state_differs", "not_served" or "time_order".
+    "checkpoint", "state_differs", "not_served", "time_order" or "witness" (a witness that lied).
     """
 
     seq: int | None

@@ -48,10 +48,10 @@ class WitnessThread:
         if self._thread is not None:
             self._thread.join(patience_s)
 
-    def round(self) -> None:
-        """Send what is due, and compare if that is due, unless another process does."""
+    def round(self, *, last: bool = False) -> None:
+        """Send and compare what is due, unless another process does; the `last` time, wait for that one."""
         try:
-            with self._alone() as alone:
+            with self._alone(last) as alone:
                 if alone:
                     self._desk.send()
                     if self._is_check_due():
@@ -68,7 +68,7 @@ class WitnessThread:
         self.round()
         while not self._ending.wait(WAKE_S):
             self.round()
-        self.round()
+        self.round(last=True)
 
     def _is_check_due(self) -> bool:
         """Return whether no process on this machine compared them since this one started, and for an hour."""
@@ -82,12 +82,12 @@ class WitnessThread:
             _log.error("%s", sentence)
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
+    def _alone(self, wait: bool) -> Iterator[bool]:
         """Hold the lock of this machine, which dies with the process, and say whether it was free."""
         self._lock_file.parent.mkdir(parents=True, exist_ok=True)
         with self._lock_file.open("a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
             else:

@@ -22,19 +22,25 @@ class WitnessMemoryFile:
 
     def __init__(self, state: LogStateFile) -> None:
         self._state = state
+        self._unsaved: dict[str, WitnessMemory] = {}
+        """What this process was to remember while there was no file, because no key may sign."""
 
     def witnesses(self) -> dict[str, WitnessMemory]:
         """Return what is remembered of each witness, by name."""
         kept = self._state.read()
         try:
             raw = dict(kept.more.get(WITNESSES, {})) if kept else {}
-            return {name: _memory(said) for name, said in raw.items()}
+            return {**self._unsaved, **{name: _memory(said) for name, said in raw.items()}}
         except (ValueError, TypeError, AttributeError, binascii.Error):
             raise LogKeyRefused("state", file=self._state.name) from None
 
     def remember(self, name: str, memory: WitnessMemory) -> None:
         """Replace what is remembered of a witness."""
-        self._change(lambda more: {WITNESSES: {**more.get(WITNESSES, {}), name: _said(memory)}})
+        saved = self._change(lambda more: {WITNESSES: {**more.get(WITNESSES, {}), name: _said(memory)}})
+        if saved:
+            self._unsaved.pop(name, None)
+        else:
+            self._unsaved[name] = memory
 
     def check(self) -> WitnessCheck | None:
         """Return what the last comparison with the witnesses found."""
@@ -51,12 +57,14 @@ class WitnessMemoryFile:
         """Remember what a comparison found."""
         self._change(lambda _: {CHECK: {"at": check.at.isoformat(), "problems": list(check.problems)}})
 
-    def _change(self, change: Any) -> None:
-        """Change the file; before the first checkpoint there is none, and nothing to remember."""
+    def _change(self, change: Any) -> bool:
+        """Change the file, and say whether there is one: before the first checkpoint there is not."""
         with self._state.lock():
             kept = self._state.read()
-            if kept is not None:
-                self._state.write(replace(kept, more={**kept.more, **change(kept.more)}))
+            if kept is None:
+                return False
+            self._state.write(replace(kept, more={**kept.more, **change(kept.more)}))
+            return True
 
 
 def _said(memory: WitnessMemory) -> dict[str, Any]:

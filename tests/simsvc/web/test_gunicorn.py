@@ -19,7 +19,9 @@ import pytest
 from flask import Flask
 
 from simsvc.settings import Settings
+from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
+from tests.databases import sqlite_database
 from tests.helpers import ROOT, wait_until
 from tests.receivers import syslog_tcp_server
 from tests.servers import PATIENCE_S, ask, children_of, running, send_photo
@@ -151,9 +153,16 @@ def test_where_nothing_temporary_can_be_written_each_worker_counts_for_itself(
     conf.on_exit(server)
 
 
-def test_a_running_server_tells_witnesses_and_streams(site: Settings, app: Flask, tmp_path: Path) -> None:
+def test_a_running_server_tells_witnesses_and_streams(site: Settings, tmp_path: Path) -> None:
     """A file and a C2SP witness get checkpoints, the last one at stop; a receiver every event in order."""
     seen = tmp_path / "seen"
+    site = site.model_copy(
+        update={
+            "database_url": sqlite_database(tmp_path / "log.sqlite3"),
+            "log_key_file": tmp_path / "key" / "log-key.pem",
+        }
+    )
+    app = create_app(site)
     with tlog_witness() as tiny, syslog_tcp_server() as syslog:
         more = {
             "SIMSVC_LOG_KEY_FILE": str(tmp_path / "key" / "log-key.pem"),
@@ -164,11 +173,11 @@ def test_a_running_server_tells_witnesses_and_streams(site: Settings, app: Flask
             wait_until(lambda: tiny.saw and syslog.taken)
             token = bearer(app, "estimate")
             assert send_photo(server.bind, drawn_photo(), token)[0] == 201
-            parts = {part["part"]: part for part in ask(server.bind, "GET", "/readyz")[1]["parts"]}
-            assert f"witness {tiny.name} took" in parts["witnesses"]["sentence"]
+            wait_until(lambda: f"witness {tiny.name} took" in str(ask(server.bind, "GET", "/readyz")[1]))
             wait_until(lambda: any(b" estimate " in message for message in syslog.taken))
         lines = [json.loads(line) for line in seen.read_text().splitlines()]
         numbers = [int(re.findall(r' seq="(\d+)"', message.decode())[0]) for message in syslog.taken]
     assert [line["size"] for line in lines] == sorted({line["size"] for line in lines})
+    app.extensions["simsvc"].database.close()
     assert tiny.saw[-1] == lines[-1]["size"] >= 3
     assert numbers == list(range(1, len(numbers) + 1))

@@ -32,12 +32,12 @@ from simsvc.values import (
     User,
     Waiting,
 )
+from simsvc.values.audit.log import SignedCheckpoint
+from simsvc.values.audit.reads import Read
+from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
-from simsvc.values.log import SignedCheckpoint
-from simsvc.values.reads import Read
 from simsvc.values.site_calibration import SiteCalibration
-from simsvc.values.witnesses import Cosignature, Prove, Seen
 
 
 class PictureDecoder(Protocol):

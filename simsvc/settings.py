@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from simsvc.domain.accounts.contacts import MAIL
-from simsvc.domain.audit.signed_note import COSIGNATURE, is_name, parse_vkey
+from simsvc.domain.audit.tree.signed_note import COSIGNATURE, is_name, parse_vkey
 from simsvc.domain.estimate.age_prior import AgePrior, parse_age_prior
 from simsvc.domain.photo.decode import MAX_BYTES
 from simsvc.errors import SettingsError, VerifierKeyRefused

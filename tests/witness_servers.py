@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from simsvc.domain.audit.merkle import EMPTY_ROOT, consistency_holds
-from simsvc.domain.audit.signed_note import (
+from simsvc.domain.audit.tree.merkle import EMPTY_ROOT, consistency_holds
+from simsvc.domain.audit.tree.signed_note import (
     COSIGNATURE,
     Signature,
     VerifierKey,
@@ -23,7 +23,7 @@ from simsvc.domain.audit.signed_note import (
     parse_vkey,
     verify_note,
 )
-from simsvc.domain.audit.tlog_checkpoint import parse_head
+from simsvc.domain.audit.tree.tlog_checkpoint import parse_head
 from simsvc.errors import NoteRefused
 
 Reply = tuple[int, str, bytes]

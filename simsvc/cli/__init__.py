@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from simsvc.cli.audit import audit_group
+from simsvc.cli.audit.evidence import evidence_command
+from simsvc.cli.audit.log import audit_group
+from simsvc.cli.audit.witnesses import forgive_command, resend_command, witnesses_command
 from simsvc.cli.backup import backup_group
 from simsvc.cli.batch import batch_group
 from simsvc.cli.check import check_command, settings_command
 from simsvc.cli.database import database_group
 from simsvc.cli.erase import erase_group
 from simsvc.cli.estimate import estimate_command
-from simsvc.cli.evidence import evidence_command
 from simsvc.cli.faces import face_group
 from simsvc.cli.imports import import_group
 from simsvc.cli.index import index_group
@@ -19,7 +20,6 @@ from simsvc.cli.notify import notify_group
 from simsvc.cli.replay import model_group, replay_command, retention_group
 from simsvc.cli.tokens import token_group
 from simsvc.cli.users import user_group
-from simsvc.cli.witnesses import forgive_command, resend_command, witnesses_command
 
 audit_group.add_command(evidence_command)
 _RECORDS = (audit_group, batch_group, erase_group, face_group, index_group, model_group, retention_group)

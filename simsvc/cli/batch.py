@@ -9,8 +9,8 @@ from simsvc.adapters.ops.batch_queue import end_with_parent
 from simsvc.adapters.ops.logs import configure
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
+from simsvc.wiring.audit.served_keeper import start_keeper
 from simsvc.wiring.notifications import notifier
-from simsvc.wiring.served_keeper import start_keeper
 from simsvc.wiring.services import open_database
 
 batch_group = AppGroup("batch", help="Process batches of photos.")

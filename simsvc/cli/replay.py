@@ -16,10 +16,10 @@ from simsvc.cli.common.progress import progress
 from simsvc.errors import PhotoMissing
 from simsvc.flows.estimates.replay import Replay, describe_replay
 from simsvc.values.events import COMMAND
+from simsvc.wiring.audit.served import accept
 from simsvc.wiring.erasure import retention
 from simsvc.wiring.replay import replayer
 from simsvc.wiring.retirement import retire_model
-from simsvc.wiring.served import accept
 
 model_group = AppGroup("model", help="Accept models, and list and retire those kept for replays.")
 retention_group = AppGroup("retention", help="Delete expired photos and manage their encryption keys.")

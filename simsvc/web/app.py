@@ -24,7 +24,7 @@ from simsvc.web.http import assets, errors, once, packed_pages, upload
 from simsvc.web.http.current import visitor
 from simsvc.web.http.prefix import CheckedPrefix, SetPrefix
 from simsvc.web.i18n import language
-from simsvc.web.pages import api_reference, audit, confirming, display, evidence, fairness, model, who_looked
+from simsvc.web.pages import api_reference, audit, confirming, display, fairness, model
 from simsvc.web.pages import settings as page_settings
 from simsvc.web.pages.accounts import account, oidc, second_factor, sign_in, tokens, users
 from simsvc.web.pages.desk import (
@@ -39,7 +39,17 @@ from simsvc.web.pages.desk import (
     work_list,
 )
 from simsvc.web.pages.faces import gallery, imports, indexes
-from simsvc.web.pages.records import decisions, erasing, pictures, referral_parts, referrals, replays, reports
+from simsvc.web.pages.records import (
+    decisions,
+    erasing,
+    evidence,
+    pictures,
+    referral_parts,
+    referrals,
+    replays,
+    reports,
+    who_looked,
+)
 from simsvc.web.pages.records import estimates as page_estimates
 from simsvc.web.rendering.actors import actor_words
 from simsvc.web.rendering.charts.age_rows import age_rows, error_rows, share_rows

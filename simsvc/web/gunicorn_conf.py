@@ -20,7 +20,7 @@ from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.traffic.admission import THREADS
-from simsvc.wiring.served_keeper import start_keeper
+from simsvc.wiring.audit.served_keeper import start_keeper
 from simsvc.wiring.services import open_database, private_places
 
 _settings = load_settings()

@@ -28,9 +28,9 @@ from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
-from simsvc.wiring.served import admit, index_guard
+from simsvc.wiring.audit.served import admit, index_guard
+from simsvc.wiring.audit.witnesses import WitnessStatus
 from simsvc.wiring.services import Services, private_places
-from simsvc.wiring.witnesses import WitnessStatus
 
 Progress = Callable[[int, int], None]
 """Called with (events done, total)."""

@@ -12,12 +12,12 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.flows.access.accounts import utc_now
+from simsvc.flows.audit.served import IndexGuard
 from simsvc.flows.gallery.switch_index import Switcher
-from simsvc.flows.served import IndexGuard
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
-from simsvc.wiring.served import admit, index_guard
+from simsvc.wiring.audit.served import admit, index_guard
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simsvc.adapters.ops.address import address_for_links
-from simsvc.adapters.ops.mail import Mailer
-from simsvc.adapters.ops.webhook import Webhook
+from simsvc.adapters.sending.mail import Mailer
+from simsvc.adapters.sending.webhook import Webhook
 from simsvc.domain.desk.notification_words import mail_words
 from simsvc.flows.notify import Deliver, Notifier
 from simsvc.values.notifications import Channel, Notification

@@ -64,6 +64,7 @@ from simsvc.flows.access.accounts import Accounts, utc_now
 from simsvc.flows.access.identity import Identities
 from simsvc.flows.access.second_factor import SecondFactors
 from simsvc.flows.access.tokens import Tokens
+from simsvc.flows.audit.keep_log import LogKeeper
 from simsvc.flows.audit.log_start import log_start
 from simsvc.flows.audit.verifications import Verifier
 from simsvc.flows.estimates.batch import Batches
@@ -71,7 +72,6 @@ from simsvc.flows.estimates.estimate import ONE_VOTE_READING, EstimatePipeline, 
 from simsvc.flows.gallery.import_faces import Imports
 from simsvc.flows.gallery.measure_recall import TimedRecall, measure_recall
 from simsvc.flows.gallery.switch_index import Switcher, What
-from simsvc.flows.keep_log import LogKeeper
 from simsvc.flows.referrals import Referrals
 from simsvc.ports import ReadLog
 from simsvc.settings import Settings, cores, environment_of
@@ -80,9 +80,13 @@ from simsvc.store.access.identities import IdentityStore
 from simsvc.store.access.second_factors import SecondFactorStore
 from simsvc.store.access.sessions import SessionStore
 from simsvc.store.access.tokens import TokenStore
+from simsvc.store.audit.cosignatures import CosignatureStore
+from simsvc.store.audit.event_stream import EventStreamStore
 from simsvc.store.audit.log import EventLog
+from simsvc.store.audit.log_tiles import LogTree
+from simsvc.store.audit.reads import ReadStore
+from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.audit.verifications import VerificationStore
-from simsvc.store.cosignatures import CosignatureStore
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.desk.batch_triage import BatchTriageStore
 from simsvc.store.desk.batches import BatchStore
@@ -93,9 +97,6 @@ from simsvc.store.desk.origins import OriginStore
 from simsvc.store.desk.overview import OverviewStore
 from simsvc.store.desk.periods import PeriodStore
 from simsvc.store.desk.saved_views import SavedViewStore
-from simsvc.store.event_stream import EventStreamStore
-from simsvc.store.log_tiles import LogTree
-from simsvc.store.reads import ReadStore
 from simsvc.store.records.builds import BuildStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.records.faces import FaceStore
@@ -110,17 +111,16 @@ from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.store.reviews.undecided import UndecidedStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
-from simsvc.store.served_log import ServedLog
 from simsvc.values import Crop, LabelledFace, Photo, Recall
+from simsvc.values.audit.log import Outside, SignedCheckpoint
 from simsvc.values.events import COMMAND, Break
-from simsvc.values.log import Outside, SignedCheckpoint
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
-from simsvc.wiring.event_stream import StreamLag, sink, stream_lag, streamer
-from simsvc.wiring.log_keeper import LogKeeperThread
-from simsvc.wiring.log_outbox import StreamThread, WitnessThread
-from simsvc.wiring.served import admit, index_guard, model_problem, open_bundle, served_breaks
-from simsvc.wiring.witnesses import WitnessDesk, make_witnesses
+from simsvc.wiring.audit.event_stream import StreamLag, sink, stream_lag, streamer
+from simsvc.wiring.audit.log_keeper import LogKeeperThread
+from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
+from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
+from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0

@@ -13,7 +13,7 @@ from typing import Any
 
 from simsvc.adapters.ops.atomic_files import replace_text
 from simsvc.errors import LogKeyRefused
-from simsvc.values.log import KeptState, LogKey
+from simsvc.values.audit.log import KeptState, LogKey
 
 FORMAT = 1
 NAME, LOCK_NAME = "log-state.json", "log-state.lock"

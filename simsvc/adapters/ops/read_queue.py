@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from simsvc.errors import ReadsNotLogged, SimsvcError, StoreError
-from simsvc.values.reads import Read
+from simsvc.values.audit.reads import Read
 
 EVERY_S = 0.5
 """Between two transactions: a killed process loses the reads of half a second at most, and a busy office

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from typing import IO
 
-from simsvc.values.evidence import Files
+from simsvc.values.audit.evidence import Files
 
 DAY = (1980, 1, 1, 0, 0, 0)
 """Date of every file: the first that a ZIP can have. When evidence was taken stands in its log."""

@@ -10,11 +10,11 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
 
-from simsvc.adapters.ops.http_client import Answer, request, without_secrets
-from simsvc.domain.audit.signed_note import cosigned_at, parse_note, parse_vkey, verify_note
+from simsvc.adapters.sending.http_client import Answer, request, without_secrets
+from simsvc.domain.audit.tree.signed_note import cosigned_at, parse_note, parse_vkey, verify_note
 from simsvc.errors import DeliveryFailed, NoteRefused, WitnessDisagrees, WitnessFailed, WitnessLied
-from simsvc.values.log import SignedCheckpoint
-from simsvc.values.witnesses import Cosignature, Prove, Seen
+from simsvc.values.audit.log import SignedCheckpoint
+from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 
 ATTEMPTS = 3
 """With the size that the witness answered: it changes in between only if another server sent a checkpoint."""

@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 from simsvc.adapters.ops.atomic_files import sync
-from simsvc.domain.audit.signed_note import parse_note
-from simsvc.domain.audit.tlog_checkpoint import parse_head
+from simsvc.domain.audit.tree.signed_note import parse_note
+from simsvc.domain.audit.tree.tlog_checkpoint import parse_head
 from simsvc.errors import CheckpointRefused, NoteRefused, WitnessFailed
-from simsvc.values.log import SignedCheckpoint
-from simsvc.values.witnesses import Cosignature, Prove, Seen
+from simsvc.values.audit.log import SignedCheckpoint
+from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 
 TAIL_BYTES = 65_536
 """Read from the end of the file to find the last line; a line has some 400 bytes."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from simsvc.adapters.ops.http_client import Answer, request, without_secrets
-from simsvc.domain.audit.signed_note import parse_note
-from simsvc.domain.audit.tlog_checkpoint import parse_head
+from simsvc.adapters.sending.http_client import Answer, request, without_secrets
+from simsvc.domain.audit.tree.signed_note import parse_note
+from simsvc.domain.audit.tree.tlog_checkpoint import parse_head
 from simsvc.errors import CheckpointRefused, DeliveryFailed, NoteRefused, WitnessFailed, WitnessLied
-from simsvc.values.log import SignedCheckpoint
-from simsvc.values.witnesses import Cosignature, Prove, Seen
+from simsvc.values.audit.log import SignedCheckpoint
+from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 
 NO_NOTE = 404
 WRITE_ONLY = (405, 501)

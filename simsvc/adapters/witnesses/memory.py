@@ -11,7 +11,7 @@ from typing import Any
 
 from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.errors import LogKeyRefused
-from simsvc.values.witnesses import WitnessCheck, WitnessMemory
+from simsvc.values.audit.witnesses import WitnessCheck, WitnessMemory
 
 WITNESSES, CHECK = "witnesses", "witness_check"
 """Names in the file."""

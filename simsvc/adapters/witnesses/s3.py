@@ -12,13 +12,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, quote, urlsplit
 
-from simsvc.adapters.ops.http_client import Answer, request
+from simsvc.adapters.sending.http_client import Answer, request
 from simsvc.adapters.witnesses.aws_signature import Credentials, signed
-from simsvc.domain.audit.signed_note import parse_note
-from simsvc.domain.audit.tlog_checkpoint import parse_head
+from simsvc.domain.audit.tree.signed_note import parse_note
+from simsvc.domain.audit.tree.tlog_checkpoint import parse_head
 from simsvc.errors import CheckpointRefused, DeliveryFailed, NoteRefused, WitnessFailed, WitnessLied
-from simsvc.values.log import SignedCheckpoint
-from simsvc.values.witnesses import Cosignature, Prove, Seen
+from simsvc.values.audit.log import SignedCheckpoint
+from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 
 LARGEST = 10**12
 """Object names begin with this minus the tree size, so that the newest checkpoint is listed first."""

@@ -6,13 +6,13 @@ import base64
 import os
 import socket
 
-from simsvc.adapters.ops.syslog import Syslog
-from simsvc.domain.audit.signed_note import parse_note
+from simsvc.adapters.sending.syslog import Syslog
 from simsvc.domain.audit.streaming import structured_data, syslog_line
-from simsvc.domain.audit.tlog_checkpoint import parse_head
+from simsvc.domain.audit.tree.signed_note import parse_note
+from simsvc.domain.audit.tree.tlog_checkpoint import parse_head
 from simsvc.errors import DeliveryFailed, WitnessFailed
-from simsvc.values.log import SignedCheckpoint
-from simsvc.values.witnesses import Cosignature, Prove, Seen
+from simsvc.values.audit.log import SignedCheckpoint
+from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 
 
 class SyslogWitness:

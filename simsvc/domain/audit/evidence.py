@@ -15,9 +15,9 @@ from typing import Any
 from simsvc.domain.audit.chain import event_bytes
 from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.domain.estimate.output.serialize import describe, describe_decision
+from simsvc.values.audit.evidence import BuildFacts, EvidenceRecord, Files, Gathered, ProvedEvent, ProvedLog
+from simsvc.values.audit.log import LogKey
 from simsvc.values.events import EventKind, NewEvent
-from simsvc.values.evidence import BuildFacts, EvidenceRecord, Files, Gathered, ProvedEvent, ProvedLog
-from simsvc.values.log import LogKey
 
 FORMAT = "simsvc-evidence/1"
 EVIDENCE = "evidence"

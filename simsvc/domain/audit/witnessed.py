@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from simsvc.domain.audit.merkle import EMPTY_ROOT
+from simsvc.domain.audit.tree.merkle import EMPTY_ROOT
 from simsvc.values.events import Break
 
 Root = Callable[[int], bytes]

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from simsvc.errors import StoreError, VerificationRefused
 from simsvc.flows.audit.verify_log import Snapshot, verify
 from simsvc.ports import VerificationBook
+from simsvc.values.audit.log import NOTHING_OUTSIDE, Outside
 from simsvc.values.events import LogState, Verification
-from simsvc.values.log import NOTHING_OUTSIDE, Outside
 
 STALLED = timedelta(seconds=60)
 """A run that reported nothing for so long was stopped with its process. A page of 200 events takes some 0.1 s

@@ -20,7 +20,8 @@ from simsvc.domain.audit.state import (
     unlike_record,
     unlike_results,
 )
-from simsvc.flows.verify_tree import TreeSnapshot, TreeWalk, last_signed
+from simsvc.flows.audit.verify_tree import TreeSnapshot, TreeWalk, last_signed
+from simsvc.values.audit.log import NOTHING_OUTSIDE, Outside
 from simsvc.values.events import (
     MOST_PROBLEMS,
     Break,
@@ -32,7 +33,6 @@ from simsvc.values.events import (
     RecordKey,
     Verdict,
 )
-from simsvc.values.log import NOTHING_OUTSIDE, Outside
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """By how much an event may be dated before the one before it.

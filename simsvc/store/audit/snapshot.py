@@ -15,7 +15,8 @@ from sqlalchemy.types import LargeBinary
 
 from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.domain.audit.state import Facts
-from simsvc.store.audit_state import (
+from simsvc.store.audit.log_tiles import checkpoints_of, keys_of, newest_stored, tiles_of, tree_size
+from simsvc.store.audit.state import (
     TABLES,
     UNREADABLE,
     batch_results,
@@ -23,11 +24,11 @@ from simsvc.store.audit_state import (
     photos_unlike_records,
 )
 from simsvc.store.derived import derived
-from simsvc.store.log_tiles import checkpoints_of, keys_of, newest_stored, tiles_of, tree_size
 from simsvc.store.records.estimates import recorded_of
 from simsvc.store.reviews.decisions import decision_of
 from simsvc.store.tables import CropRow, DecisionRow, EstimateRow, EventContentRow, EventRow
 from simsvc.values import RecordedEstimate
+from simsvc.values.audit.log import LogKey, StoredCheckpoint
 from simsvc.values.events import (
     EVERY_EVENT,
     Break,
@@ -38,7 +39,6 @@ from simsvc.values.events import (
     LoggedEvent,
     RecordKey,
 )
-from simsvc.values.log import LogKey, StoredCheckpoint
 
 PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from simsvc.domain.accounts.quota import NO_QUOTA, Quota
 from simsvc.errors import AlreadyJudged, BatchNotFound, SimsvcError, to_json
 from simsvc.messages import Message
+from simsvc.store.audit.state import results_of
 from simsvc.store.audit_append import append
-from simsvc.store.audit_state import results_of
 from simsvc.store.database import Database
 from simsvc.store.messages import restored
 from simsvc.store.records.estimates import EstimateStore

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from simsvc.store import log_tiles, request_keys, sent_forms
+from simsvc.store import request_keys, sent_forms
 from simsvc.store.access import second_factors, sessions, tokens
+from simsvc.store.audit import log_tiles
 from simsvc.store.desk import saved_views
 from simsvc.store.records import embeddings
 from simsvc.store.reviews import notifications, referral_rows

@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from simsvc.domain.gallery.manifest import Manifest, manifest_sha256
+from simsvc.store.audit.served_log import ServedLog, log_build
 from simsvc.store.database import Store
-from simsvc.store.served_log import ServedLog, log_build
 from simsvc.store.tables import BuildRow, FaceRow, Table
 from simsvc.values import LabelledFace
 from simsvc.values.events import COMMAND

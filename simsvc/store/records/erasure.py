@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Delete, Update, delete, func, or_, select,
 from sqlalchemy.orm import Session
 
 from simsvc.errors import CaseNotFound, EstimateNotFound
+from simsvc.store.audit.reads import CasePseudonymRow, pseudonyms_of_erased
 from simsvc.store.audit_append import append, erase_contents, lock_log
 from simsvc.store.database import Store
 from simsvc.store.desk.batches import ended_event
-from simsvc.store.reads import CasePseudonymRow, pseudonyms_of_erased
 from simsvc.store.records.embeddings import EmbeddingRow
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.reviews.notifications import NotificationRow

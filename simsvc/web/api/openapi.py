@@ -9,7 +9,6 @@ from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from flask_smorest import Api
 
-from simsvc.web.api import log, reads
 from simsvc.web.api.common.blueprint import Resource
 from simsvc.web.api.common.idempotency import HEADER
 from simsvc.web.api.examples import examples
@@ -23,8 +22,10 @@ from simsvc.web.api.resources import (
     faces,
     fairness,
     indexes,
+    log,
     models,
     monitoring,
+    reads,
     referrals,
     replays,
 )

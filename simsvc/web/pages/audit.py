@@ -20,15 +20,15 @@ from simsvc.errors import (
     VerificationRefused,
 )
 from simsvc.flows.audit.verifications import is_running
+from simsvc.values.audit.witnesses import WitnessCheck
 from simsvc.values.events import COMMAND, PROGRAM, VISITOR, EventFilter, EventKind, LoggedEvent
-from simsvc.values.witnesses import WitnessCheck
 from simsvc.web.http.current import note_export, page_number, person, services
 from simsvc.web.http.form_problems import Problems
 from simsvc.web.i18n.language import translated
 from simsvc.web.rendering.actors import actor_names
 from simsvc.web.rendering.event_lines import CSV, JSON_LINES, described, event_lines, every_event
 from simsvc.web.rendering.history_csv import download
-from simsvc.wiring.witnesses import WitnessStatus
+from simsvc.wiring.audit.witnesses import WitnessStatus
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 

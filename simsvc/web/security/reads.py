@@ -17,8 +17,8 @@ from typing import Any
 from flask import Flask, Response, current_app, g, request
 
 from simsvc.errors import ReadsNotLogged
+from simsvc.values.audit.reads import Opened, Read
 from simsvc.values.events import actor_of
-from simsvc.values.reads import Opened, Read
 from simsvc.web.http.current import services, visitor
 from simsvc.web.http.errors import answer
 from simsvc.web.security.sessions import current_session

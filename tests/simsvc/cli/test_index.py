@@ -16,7 +16,7 @@ from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.web.app import create_app
-from simsvc.wiring.served import accept
+from simsvc.wiring.audit.served import accept
 from simsvc.wiring.services import open_database
 from tests.tiny_bundle import make_tiny_bundle
 

@@ -19,17 +19,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from simsvc import evidence
 from simsvc.adapters.results.evidence_zip import write_evidence
 from simsvc.domain.audit.chain import event_bytes
-from simsvc.flows.take_evidence import EvidenceTaker
+from simsvc.flows.audit.take_evidence import EvidenceTaker
+from simsvc.store.audit.evidence import EvidenceStore
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.evidence import EvidenceStore
 from simsvc.store.records.erasure import ErasureStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.values import DecisionDraft, Declaration
+from simsvc.values.audit.log import LogKey, SignedCheckpoint
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from simsvc.values.log import LogKey, SignedCheckpoint
 from simsvc.values.referrals import Addressee, ReferralDraft
 from tests.simsvc.store.helpers import ESTIMATED, REFUSED
 

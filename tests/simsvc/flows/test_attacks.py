@@ -18,17 +18,17 @@ from simsvc.adapters.index.files.face_journal import FILE, FaceJournal
 from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.domain.gallery.face_changes import ChangeSet, set_sha256, to_line
 from simsvc.errors import PhotoLost, PhotoTooManyBytes
+from simsvc.flows.audit.keep_log import LogKeeper
 from simsvc.flows.audit.log_start import log_start
 from simsvc.flows.audit.verify_log import verify, verify_new
-from simsvc.flows.keep_log import LogKeeper
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.access.identities import IdentityStore
 from simsvc.store.access.second_factors import SecondFactorStore
 from simsvc.store.access.tokens import TokenStore
 from simsvc.store.audit.log import EventLog
+from simsvc.store.audit.log_tiles import LogTree
 from simsvc.store.database import Database
 from simsvc.store.desk.batches import BatchStore
-from simsvc.store.log_tiles import LogTree
 from simsvc.store.records.builds import BuildStore
 from simsvc.store.records.erasure import ErasureStore
 from simsvc.store.records.estimates import EstimateStore

@@ -12,19 +12,19 @@ import pytest
 from simsvc.domain.gallery.manifest import manifest_sha256
 from simsvc.errors import DecisionSuperseded, LastAdmin, NameTaken, PhotoTooManyBytes
 from simsvc.flows.audit.log_start import log_start
+from simsvc.flows.audit.served import admit_model
 from simsvc.flows.audit.verify_log import verify
-from simsvc.flows.served import admit_model
 from simsvc.settings import load_settings
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.access.sessions import NewSession, SessionStore
 from simsvc.store.audit.log import EventLog
+from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.database import Database
 from simsvc.store.desk.batches import BatchStore
 from simsvc.store.records.builds import BuildStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.records.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.reviews.decisions import DecisionStore
-from simsvc.store.served_log import ServedLog
 from simsvc.values import AgePriorUse, Client, DecisionDraft, NewPhoto
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.services import shown

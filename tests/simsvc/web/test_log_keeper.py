@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from simsvc.settings import Settings
+from simsvc.store.audit.log_tiles import LogTree
 from simsvc.store.database import Database
-from simsvc.store.log_tiles import LogTree
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services

@@ -20,8 +20,8 @@ from simsvc.errors import StoreError
 from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.values import Declaration, RecordedEstimate
+from simsvc.values.audit.reads import Read
 from simsvc.values.events import EventFilter, EventKind, LoggedEvent
-from simsvc.values.reads import Read
 from simsvc.web.app import create_app
 from simsvc.web.security import reads
 from simsvc.web.security.access import ACCESS
@@ -350,7 +350,7 @@ def test_the_list_is_turned_over(
     app: Flask, client: FlaskClient, desk: Services, record: RecordedEstimate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Newest first."""
-    monkeypatch.setattr("simsvc.web.pages.who_looked.LOOKS_A_PAGE", 2)
+    monkeypatch.setattr("simsvc.web.pages.records.who_looked.LOOKS_A_PAGE", 2)
     for _ in range(3):
         client.get(f"/estimates/{record.id}")
     assert desk.read_log.flush()

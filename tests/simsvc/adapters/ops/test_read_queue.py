@@ -9,7 +9,7 @@ import pytest
 
 from simsvc.adapters.ops.read_queue import MOST_AT_ONCE, ReadQueue
 from simsvc.errors import ReadsNotLogged, StoreError
-from simsvc.values.reads import Read
+from simsvc.values.audit.reads import Read
 from tests.helpers import wait_until
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from simsvc.domain.audit.merkle import Hashes, consistency_proof, in_memory, leaf_hash, tree_root
-from simsvc.domain.audit.signed_note import VerifierKey, parse_note, sign_note, verify_note
-from simsvc.domain.audit.tlog_checkpoint import head_text
+from simsvc.domain.audit.tree.merkle import Hashes, consistency_proof, in_memory, leaf_hash, tree_root
+from simsvc.domain.audit.tree.signed_note import VerifierKey, parse_note, sign_note, verify_note
+from simsvc.domain.audit.tree.tlog_checkpoint import head_text
 from simsvc.errors import NoteRefused
-from simsvc.values.log import SignedCheckpoint, TreeHead
+from simsvc.values.audit.log import SignedCheckpoint, TreeHead
 from tests.witness_servers import raw_public
 
 START = datetime(2026, 5, 4, 9, tzinfo=UTC)

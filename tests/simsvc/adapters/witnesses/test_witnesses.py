@@ -18,10 +18,10 @@ from simsvc.adapters.witnesses.file import FileWitness
 from simsvc.adapters.witnesses.http import HttpWitness
 from simsvc.adapters.witnesses.s3 import S3Witness
 from simsvc.adapters.witnesses.syslog import SyslogWitness
-from simsvc.domain.audit.merkle import EMPTY_ROOT
-from simsvc.domain.audit.signed_note import parse_note, verify_note
+from simsvc.domain.audit.tree.merkle import EMPTY_ROOT
+from simsvc.domain.audit.tree.signed_note import parse_note, verify_note
 from simsvc.errors import WitnessDisagrees, WitnessFailed, WitnessLied
-from simsvc.values.witnesses import Seen
+from simsvc.values.audit.witnesses import Seen
 from tests.receivers import syslog_tcp_server
 from tests.simsvc.adapters.witnesses.small_log import SmallLog
 from tests.witness_servers import (

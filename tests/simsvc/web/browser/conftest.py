@@ -26,8 +26,8 @@ from simsvc.values import DecisionDraft, Declaration, Role
 from simsvc.values.access.tokens import TokenDraft
 from simsvc.values.referrals import Addressee, ReferralDraft
 from simsvc.web.app import create_app
+from simsvc.wiring.audit.served import accept
 from simsvc.wiring.imports import work_import
-from simsvc.wiring.served import accept
 from simsvc.wiring.services import Services
 from tests.drawn_faces import draw_face
 from tests.helpers import wait_until

@@ -15,7 +15,7 @@ from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from simsvc.web.app import create_app
-from simsvc.wiring.served import accept
+from simsvc.wiring.audit.served import accept
 from tests.simsvc.web.helpers import checked, upload
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in

@@ -1,0 +1,1 @@
+"""What is sent to other services: mail, webhooks, syslog."""

@@ -1,0 +1,1 @@
+"""Values of the audit log's tree, witnesses, views and evidence."""

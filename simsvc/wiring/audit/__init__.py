@@ -1,0 +1,1 @@
+"""Construction of what keeps, proves and streams the audit log."""

@@ -96,14 +96,20 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
-# half of the tests beside the other half, so that two cores are busy; what the pages' tests say comes last
+# four parts beside each other: each waits now and then for what it started, and two cores are to be busy all the time;
+# one part is shown as it goes on, and the others when they have ended
 test: $(TESTING)/.ready browser postgres strace
-	@said="$$(mktemp)"; failed=0
-	trap 'rm -f "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
-	$(TESTING)/bin/pytest -p no:cacheprovider --durations=15 tests/simsvc/web >"$$said" 2>&1 & pages=$$!
-	$(TESTING)/bin/pytest --durations=15 --ignore=tests/simsvc/web || failed=1
-	wait $$pages || failed=1
-	cat "$$said"
+	@said="$$(mktemp -d)"; failed=0
+	trap 'rm -rf "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
+	part() { $(TESTING)/bin/pytest -p no:cacheprovider --durations=15 "$$@"; }
+	part tests/simsvc/web/browser >"$$said/browser" 2>&1 & browser=$$!
+	part tests/simsvc/web --ignore=tests/simsvc/web/browser >"$$said/web" 2>&1 & web=$$!
+	part tests --ignore=tests/simsvc >"$$said/others" 2>&1 & others=$$!
+	part tests/simsvc --ignore=tests/simsvc/web || failed=1
+	for started in $$others $$browser $$web; do
+	  wait $$started || failed=1
+	done
+	cat "$$said"/{others,browser,web}
 	exit $$failed
 
 proofs: $(TESTING)/.ready browser postgres strace

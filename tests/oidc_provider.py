@@ -91,7 +91,7 @@ def serving(now: Callable[[], datetime]) -> Iterator[Provider]:
     provider = Provider(now)
     server = make_server("127.0.0.1", 0, provider, threaded=True)
     provider.issuer = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield provider
     server.shutdown()

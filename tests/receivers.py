@@ -45,7 +45,7 @@ def web_server() -> Iterator[Hooks]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     hooks.url = f"http://127.0.0.1:{server.server_port}/hook"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield hooks
     server.shutdown()
     server.server_close()
@@ -127,7 +127,7 @@ def syslog_tcp_server() -> Iterator[Messages]:
 
     with Server(("127.0.0.1", 0), Handler) as server:
         messages.url = f"syslog://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield messages
         server.shutdown()
 
@@ -146,6 +146,6 @@ def syslog_udp_server() -> Iterator[Messages]:
 
     with Server(("127.0.0.1", 0), Handler) as server:
         messages.url = f"syslog+udp://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield messages
         server.shutdown()

@@ -33,12 +33,12 @@ def kept(answer: TestResponse, place: Path) -> Path:
 
 def test_evidence_of_a_case_is_checked_without_simsvc(app: Flask, desk: Services, tmp_path: Path) -> None:
     """Two photos, two decisions, the model, its card and the index build, by page and by API."""
-    first, second = judged(desk, 5001, "Fall/甲"), judged(desk, 5002, "Fall/甲")
+    first, second = judged(desk, 5001, "Beweis/甲"), judged(desk, 5002, "Beweis/甲")
     who = account(app, "underwriter").id
     desk.decisions.add(first.id, DecisionDraft("need_more", note="护照"), who, 0, desk.now())
     desk.decisions.add(first.id, DecisionDraft("accept"), who, 1, desk.now())
     auditor = signed_in(app, "auditor")
-    taken = kept(auditor.get("/evidence/cases/Fall/甲"), tmp_path / "case.zip")
+    taken = kept(auditor.get("/evidence/cases/Beweis/甲"), tmp_path / "case.zip")
     key = str(desk.log_keeper.verifier_key())
     outcome = verified(taken, "--key", key)
     assert (outcome.status, outcome.failures) == (0, "")
@@ -52,7 +52,7 @@ def test_evidence_of_a_case_is_checked_without_simsvc(app: Flask, desk: Services
         f"models/{model}/model.json",
         f"builds/{build}.json",
     } < names
-    sent = program(app, "audit").get("/api/v1/cases/Fall/甲/evidence")
+    sent = program(app, "audit").get("/api/v1/cases/Beweis/甲/evidence")
     assert verified(kept(sent, tmp_path / "api.zip"), "--key", key).status == 0
     assert (
         sent.headers["Content-Disposition"] == f"attachment; filename=evidence-of-record-{first.number}.zip"

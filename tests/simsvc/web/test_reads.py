@@ -286,7 +286,7 @@ def test_where_reads_must_be_logged_none_is_shown_without(
 def test_every_route_of_a_record_or_case_is_decided_on(app: Flask) -> None:
     """A new route that shows a record is a view, or is named here with why it is none."""
     no_views = {
-        *("decisions.sheet", "reports.case"),  # exports
+        *("decisions.sheet", "reports.case", "evidence.case", "api_cases.evidence"),  # exports
         *("erasing.estimate", "erasing.case"),  # only count
         *("who_looked.record", "who_looked.case", "api_reads.record", "api_reads.case"),  # show the log
     }

@@ -17,7 +17,7 @@ from trainer.datasets.fetch import FetchFailed, confirmed, fetch
 def shelf() -> Iterator[Shelf]:
     """A running server on 127.0.0.1."""
     server = Shelf()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server
     server.shutdown()
@@ -48,7 +48,7 @@ def test_goes_on_at_a_server_that_was_killed(tmp_path: Path) -> None:
     """A download whose server dies half-way fails with a sentence and is completed once it is back."""
     first = Shelf()
     first.limit_bytes = 300_000
-    threading.Thread(target=first.serve_forever, daemon=True).start()
+    threading.Thread(target=first.serve_forever, args=(0.02,), daemon=True).start()
     with pytest.raises(FetchFailed):
         fetch(archive_of(first), tmp_path)
     first.shutdown()
@@ -56,7 +56,7 @@ def test_goes_on_at_a_server_that_was_killed(tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="cannot be reached"):
         fetch(archive_of(first), tmp_path)
     second = Shelf(first.server_port)
-    threading.Thread(target=second.serve_forever, daemon=True).start()
+    threading.Thread(target=second.serve_forever, args=(0.02,), daemon=True).start()
     assert fetch(archive_of(second), tmp_path).read_bytes() == CONTENT
     assert second.asked == ["bytes=300000-"]
     second.shutdown()

@@ -76,7 +76,7 @@ class Link(Strict):
     at = moment("When it was logged, UTC.")
 
 
-class Problem(Strict):
+class LogProblem(Strict):
     """A problem found."""
 
     seq = maybe(Integer, "Sequence number of the event; null if a record has no event.")
@@ -92,11 +92,11 @@ class Verification(Strict):
     events = needed(Integer, "Number of events.")
     erased = needed(Integer, "Number of events with erased content.")
     last = maybe(Nested, "The last event.", nested=Link)
-    broken = maybe(Nested, "The first problem, if any.", nested=Problem)
+    broken = maybe(Nested, "The first problem, if any.", nested=LogProblem)
     problems = needed(
         List,
         f"All problems by event number, those without one last; at most {MOST_PROBLEMS}.",
-        cls_or_instance=Nested(Problem),
+        cls_or_instance=Nested(LogProblem),
     )
     more = needed(Integer, "Number of problems besides.")
 

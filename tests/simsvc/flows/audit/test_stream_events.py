@@ -84,7 +84,10 @@ def lines_of(hooks: Hooks) -> list[dict[str, object]]:
 
 
 def seqs_of(messages: Messages) -> list[int]:
-    return [int(dict(PARAMETER.findall(message.decode()))["seq"]) for message in messages.taken]
+    return [
+        int(dict(PARAMETER.findall(message[:500].decode(errors="replace")))["seq"])
+        for message in messages.taken
+    ]
 
 
 def test_a_webhook_gets_every_event_in_order_and_signed(

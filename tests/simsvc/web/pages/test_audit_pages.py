@@ -32,7 +32,11 @@ CHECKPOINT = "/audit/verifications/1/checkpoint.json"
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     """Return a service with a log that nothing else writes to, which verifies while the browser waits."""
-    app = create_app(site.model_copy(update={"database_url": sqlite_database(tmp_path / "log.sqlite3")}))
+    own = {
+        "database_url": sqlite_database(tmp_path / "log.sqlite3"),
+        "log_key_file": tmp_path / "log-key.pem",
+    }
+    app = create_app(site.model_copy(update=own))
     services: Services = app.extensions["simsvc"]
     services.verifier = replace(services.verifier, background=lambda work: work())
     yield app

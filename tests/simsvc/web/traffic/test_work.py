@@ -13,6 +13,7 @@ from simsvc.web.traffic.admission import QUEUES, AdmissionQueue, register
 from simsvc.web.traffic.rate_limits import photos_sent
 from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WORK, of_work
 from tests.bench.routes import LAST, calls, filled, timed
+from tests.databases import sqlite_database
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
@@ -66,7 +67,14 @@ def test_routes_that_are_called_light_are_light(
     """On a database with hundreds of records each of them takes little processor time."""
     folder = tmp_path_factory.mktemp("light")
     app, values = filled(
-        site.model_copy(update={"api_rate": "9000000 per minute", "batch_dir": folder / "batches"}),
+        site.model_copy(
+            update={
+                "api_rate": "9000000 per minute",
+                "batch_dir": folder / "batches",
+                "database_url": sqlite_database(folder / "simsvc.sqlite3"),
+                "log_key_file": folder / "log-key.pem",
+            }
+        ),
         records=300,
     )
     every = calls(app, values, drawn_photo(3))

@@ -57,7 +57,9 @@ def postgres_server() -> Iterator[str]:
 def fresh_database(server: str, name: str, template: str = "template1") -> Iterator[str]:
     """Give the URL of a new database that is dropped at the end, whoever is still connected."""
     with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        # by copying files where the server can be asked to: three times as fast as by its log
+        copying = "STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {copying}".encode())
         host = server.split(maxsplit=1)[0].removeprefix("host=")
         yield f"postgresql://simsvc@/{name}?host={host}"
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -28,6 +28,7 @@ def judged(desk: Services, seed: int, case: str, by: str | None = None) -> Recor
 def kept(answer: TestResponse, place: Path) -> Path:
     assert (answer.status_code, answer.mimetype) == (200, "application/zip")
     place.write_bytes(answer.data)
+    answer.close()  # it keeps its turn until then
     return place
 
 
@@ -97,7 +98,7 @@ def test_the_case_page_offers_it_and_tells_of_it(app: Flask, desk: Services) -> 
     auditor = signed_in(app, "auditor")
     shown = auditor.get("/cases/told").get_data(as_text=True)
     assert "/evidence/cases/told" in shown
-    assert auditor.get("/evidence/cases/told").status_code == 200
+    assert auditor.get("/evidence/cases/told", buffered=True).status_code == 200
     shown = auditor.get("/cases/told").get_data(as_text=True)
     assert shown.count("Evidence taken") == 1
     subjects = [

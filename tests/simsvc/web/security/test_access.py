@@ -13,7 +13,7 @@ from tests.simsvc.web.signed_in import account, client_of, signed_in
 
 
 def status(client: FlaskClient, method: str, path: str) -> int:
-    return client.open(path, method=method).status_code
+    return client.open(path, method=method, buffered=True).status_code
 
 
 def test_every_route_is_in_the_table_and_in_this_test(app: Flask) -> None:
@@ -36,7 +36,7 @@ def test_each_role_gets_what_the_table_says(app: Flask, route: Route, role: Role
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route[0])
 def test_nobody_is_led_to_the_sign_in_page(app: Flask, route: Route) -> None:
     """Without a session every closed route leads to the sign-in page and does nothing."""
-    response = client_of(app, None).open(route[2], method=route[1])
+    response = client_of(app, None).open(route[2], method=route[1], buffered=True)
     if route[0] in FIELDS:  # what was typed is shown again, beside a link to that page
         assert (response.status_code, 'href="/sign-in"' in response.text) == (400, True)
         return

@@ -80,7 +80,7 @@ def test_each_scope_gets_what_the_table_says(app: Flask, route: Route, scope: Sc
     """Every route answers tokens of its scopes, and refuses those of others."""
     endpoint, method, path, allowed, answered = route
     assert app.url_map.bind("").match(path.partition("?")[0], method)[0] == endpoint
-    response = program(app, scope).open(path, method=method)
+    response = program(app, scope).open(path, method=method, buffered=True)
     assert response.status_code == (answered if scope in allowed else 403)
     if scope not in allowed:
         assert response.get_json()["code"] == "scope_missing"

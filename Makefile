@@ -96,23 +96,22 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
-# five parts beside each other: each waits now and then for what it started, and two cores are to be busy all the time; one
-# part is shown as it goes on, and the others when they have ended; a folder that is new is in one of them
-BROWSER_PART = $(addprefix tests/simsvc/web/,browser api security traffic)
-INNER_PART = $(addprefix tests/simsvc/,adapters domain store)
+# four parts that take about as long, beside each other: each waits now and then for what it started, and two cores are to be
+# busy all the time; one part is shown as it goes on, and the others when they have ended. A new folder is in one of them.
+WITH_BROWSER = $(addprefix tests/simsvc/web/,browser api security traffic)
+WITH_TRAINER = $(addprefix tests/simsvc/,adapters domain)
 test: $(TESTING)/.ready browser postgres strace
 	@said="$$(mktemp -d)"; failed=0
 	trap 'rm -rf "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
 	part() { $(TESTING)/bin/pytest -p no:cacheprovider --durations=15 "$$@"; }
-	part tests/simsvc/web $(addprefix --ignore=,$(BROWSER_PART)) >"$$said/web" 2>&1 & web=$$!
-	part $(BROWSER_PART) >"$$said/browser" 2>&1 & browser=$$!
-	part tests --ignore=tests/simsvc >"$$said/others" 2>&1 & others=$$!
-	part $(INNER_PART) >"$$said/inner" 2>&1 & inner=$$!
-	part tests/simsvc --ignore=tests/simsvc/web $(addprefix --ignore=,$(INNER_PART)) || failed=1
-	for started in $$inner $$others $$browser $$web; do
+	part $(WITH_BROWSER) >"$$said/browser" 2>&1 & browser=$$!
+	part tests/simsvc/web $(addprefix --ignore=,$(WITH_BROWSER)) >"$$said/web" 2>&1 & web=$$!
+	part tests --ignore=tests/simsvc >"$$said/trainer" 2>&1 && part $(WITH_TRAINER) >>"$$said/trainer" 2>&1 & trainer=$$!
+	part tests/simsvc --ignore=tests/simsvc/web $(addprefix --ignore=,$(WITH_TRAINER)) || failed=1
+	for started in $$trainer $$browser $$web; do
 	  wait $$started || failed=1
 	done
-	cat "$$said"/{inner,others,browser,web}
+	cat "$$said"/{trainer,browser,web}
 	exit $$failed
 
 proofs: $(TESTING)/.ready browser postgres strace

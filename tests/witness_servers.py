@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -217,3 +218,17 @@ def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def tiny() -> Iterator[WitnessServer]:
+    """Run a C2SP witness."""
+    with tlog_witness() as found:
+        yield found
+
+
+@pytest.fixture
+def notes() -> Iterator[NoteServer]:
+    """Run an endpoint that takes checkpoints and returns the last one."""
+    with note_server() as found:
+        yield found

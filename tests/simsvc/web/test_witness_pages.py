@@ -18,13 +18,7 @@ from tests.simsvc.web.helpers import checked
 from tests.simsvc.web.programs import bearer, metrics
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
-from tests.witness_servers import NoteServer, note_server
-
-
-@pytest.fixture
-def notes() -> Iterator[NoteServer]:
-    with note_server() as found:
-        yield found
+from tests.witness_servers import NoteServer
 
 
 @pytest.fixture

@@ -30,8 +30,6 @@ from tests.witness_servers import (
     Reply,
     WitnessServer,
     bucket_server,
-    note_server,
-    tlog_witness,
 )
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
@@ -42,18 +40,6 @@ KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPL
 @pytest.fixture
 def log() -> SmallLog:
     return SmallLog()
-
-
-@pytest.fixture
-def tiny() -> Iterator[WitnessServer]:
-    with tlog_witness() as found:
-        yield found
-
-
-@pytest.fixture
-def notes() -> Iterator[NoteServer]:
-    with note_server() as found:
-        yield found
 
 
 @pytest.fixture

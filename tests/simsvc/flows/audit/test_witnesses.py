@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from simsvc.flows.audit.witnesses import AT_ONCE, Witnesses
 from simsvc.ports import Witness
 from simsvc.values.audit.witnesses import Cosignature, WitnessMemory
 from tests.simsvc.adapters.witnesses.small_log import START, SmallLog
-from tests.witness_servers import NoteServer, WitnessServer, note_server, tlog_witness
+from tests.witness_servers import NoteServer, WitnessServer
 
 
 class Remembered:
@@ -79,18 +78,6 @@ class Site:
         found = self.log.root(size)
         assert found is not None
         return found
-
-
-@pytest.fixture
-def tiny() -> Iterator[WitnessServer]:
-    with tlog_witness() as found:
-        yield found
-
-
-@pytest.fixture
-def notes() -> Iterator[NoteServer]:
-    with note_server() as found:
-        yield found
 
 
 @pytest.fixture

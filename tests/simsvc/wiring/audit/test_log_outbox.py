@@ -15,7 +15,7 @@ from simsvc.wiring.audit.log_outbox import CHECK_EVERY, LOCK_NAME
 from simsvc.wiring.services import Services
 from tests.helpers import wait_until
 from tests.receivers import Messages, syslog_tcp_server
-from tests.witness_servers import NoteServer, WitnessServer, note_server, tlog_witness
+from tests.witness_servers import NoteServer, WitnessServer
 
 
 class Clock:
@@ -26,18 +26,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture
-def tiny() -> Iterator[WitnessServer]:
-    with tlog_witness() as found:
-        yield found
-
-
-@pytest.fixture
-def notes() -> Iterator[NoteServer]:
-    with note_server() as found:
-        yield found
 
 
 @pytest.fixture

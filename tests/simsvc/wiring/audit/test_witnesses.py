@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from simsvc.values.events import COMMAND, Event, EventKind, NewEvent
 from simsvc.wiring.health import readiness
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
-from tests.witness_servers import NoteServer, WitnessServer, note_server, tlog_witness
+from tests.witness_servers import NoteServer, WitnessServer
 
 EARLIER, LATER = 6, 11
 """Events when the database was copied, and when it was attacked."""
@@ -149,18 +149,6 @@ ATTACKS: dict[str, tuple[Attack, set[str]]] = {
     "roll back": (roll_back, {"rolled_back"}),
     "rewrite": (rewrite, {"rewritten", "rolled_back"}),
 }
-
-
-@pytest.fixture
-def tiny() -> Iterator[WitnessServer]:
-    with tlog_witness() as found:
-        yield found
-
-
-@pytest.fixture
-def notes() -> Iterator[NoteServer]:
-    with note_server() as found:
-        yield found
 
 
 @pytest.fixture

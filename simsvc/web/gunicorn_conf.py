@@ -195,7 +195,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Write what waits to be logged before a worker ends, and sign the log once more."""
+    """Write what waits to be logged before a worker ends, and sign the last events."""
     del server
     app: Any = getattr(worker, "wsgi", None)
     if hasattr(app, "extensions"):  # else it never started

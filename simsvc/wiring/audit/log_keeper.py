@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from simsvc.errors import AuditError, SimsvcError
 from simsvc.flows.audit.keep_log import LogKeeper
+from simsvc.wiring.audit.ending_thread import EndingThread
 
 WAKE_S = 15.0
 """Time between two looks at the log, each of which is two short queries."""
@@ -31,21 +32,16 @@ class LogKeeperThread:
         self.problem = ""
         """A sentence if no checkpoint can be made."""
         self._keeper, self._clock = keeper, clock
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = EndingThread("log-keeper", self._run)
         self._seen_size, self._seen_at = 0, clock()
 
     def start(self) -> None:
         """Start the thread, unless it runs."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="log-keeper", daemon=True)
-            self._thread.start()
+        self._thread.start()
 
     def stop(self, patience_s: float = STOP_S) -> None:
         """Have the last checkpoint made, and wait for it no longer than `patience_s`."""
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join(patience_s)
+        self._thread.stop(patience_s)
 
     def round(self, *, at_once: bool = False) -> None:
         """Make a checkpoint if it is due, or `at_once` if there are new events; note why it cannot be."""
@@ -62,9 +58,9 @@ class LogKeeperThread:
             _log.exception("no checkpoint of the log can be made")
             self.problem = "The log is not signed: see the server's log."
 
-    def _run(self) -> None:
+    def _run(self, ending: threading.Event) -> None:
         self.round(at_once=True)
-        while not self._ending.wait(WAKE_S):
+        while not ending.wait(WAKE_S):
             self.round()
         self.round(at_once=True)
 

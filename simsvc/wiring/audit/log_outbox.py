@@ -12,6 +12,7 @@ from pathlib import Path
 
 from simsvc.errors import SimsvcError
 from simsvc.flows.audit.stream_events import Streamer
+from simsvc.wiring.audit.ending_thread import EndingThread
 from simsvc.wiring.audit.witnesses import WitnessDesk
 
 WAKE_S = 5.0
@@ -30,23 +31,18 @@ class WitnessThread:
 
     def __init__(self, desk: WitnessDesk, folder: Path, now: Callable[[], datetime]) -> None:
         self._desk, self._lock_file, self._now = desk, folder / LOCK_NAME, now
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = EndingThread("log-witness", self._run)
         self._problem = ""
         self._started_at = self._checked_at = datetime.min.replace(tzinfo=UTC)
 
     def start(self) -> None:
         """Start the thread, if there are witnesses, unless it runs."""
-        if self._desk.is_set and self._thread is None:
-            self._started_at = self._now()
-            self._thread = threading.Thread(target=self._run, name="log-witness", daemon=True)
+        if self._desk.is_set:
             self._thread.start()
 
     def stop(self, patience_s: float) -> None:
         """Have the last checkpoint sent, and wait for it no longer than `patience_s`."""
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join(patience_s)
+        self._thread.stop(patience_s)
 
     def round(self, *, last: bool = False) -> None:
         """Send and compare what is due, unless another process does; the `last` time, wait for that one."""
@@ -64,9 +60,10 @@ class WitnessThread:
         except Exception:  # the thread has to live as long as its process
             _log.exception("the witnesses get nothing now")
 
-    def _run(self) -> None:
+    def _run(self, ending: threading.Event) -> None:
+        self._started_at = self._now()
         self.round()
-        while not self._ending.wait(WAKE_S):
+        while not ending.wait(WAKE_S):
             self.round()
         self.round(last=True)
 
@@ -98,19 +95,14 @@ class StreamThread:
     """Streams events while the process lives. Start it after the process forked."""
 
     def __init__(self, streamer: Streamer | None) -> None:
-        self._streamer = streamer
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = None if streamer is None else EndingThread("log-stream", streamer.run)
 
     def start(self) -> None:
         """Start the thread, if there is a receiver, unless it runs."""
-        if self._streamer is not None and self._thread is None:
-            run = self._streamer.run
-            self._thread = threading.Thread(target=run, args=(self._ending,), name="log-stream", daemon=True)
+        if self._thread is not None:
             self._thread.start()
 
     def stop(self, patience_s: float) -> None:
         """Let the batch at hand be delivered, and wait for it no longer than `patience_s`."""
-        self._ending.set()
         if self._thread is not None:
-            self._thread.join(patience_s)
+            self._thread.stop(patience_s)

@@ -257,15 +257,16 @@ lock:
 	    resolve - --constraints "$$work/all.txt" --generate-hashes --no-annotate; } >"$$work/$$1.txt"
 	}
 	cat $(LOCKS)/*.txt >"$$work/all.txt" 2>/dev/null || true
-	needed build service postgres parquet openvino bench train test docs | resolve - $(if $(UPGRADE),--upgrade) -o "$$work/all.txt"
+	needed build service postgres parquet openvino cluster bench train test docs | resolve - $(if $(UPGRADE),--upgrade) -o "$$work/all.txt"
 	needed build | lock build
 	needed service | lock service
 	needed postgres | lock postgres
 	needed parquet | lock parquet
 	needed openvino | lock openvino
-	needed train test docs | lock test
+	needed cluster | lock cluster
+	needed cluster train test docs | lock test
 	needed bench | lock bench
-	mv "$$work"/{build,service,postgres,parquet,openvino,test,bench}.txt $(LOCKS)/
+	mv "$$work"/{build,service,postgres,parquet,openvino,cluster,test,bench}.txt $(LOCKS)/
 
 clean:
 	rm -rf $(SERVICE) $(TESTING) var work build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

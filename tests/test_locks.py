@@ -20,8 +20,9 @@ NEEDED = {
     "postgres": EXTRAS["postgres"],
     "parquet": EXTRAS["parquet"],
     "openvino": EXTRAS["openvino"],
+    "cluster": EXTRAS["cluster"],
     "bench": EXTRAS["bench"],
-    "test": [*EXTRAS["train"], *EXTRAS["test"], *EXTRAS["docs"]],
+    "test": [*EXTRAS["cluster"], *EXTRAS["train"], *EXTRAS["test"], *EXTRAS["docs"]],
 }
 """Lock to what it must hold."""
 AGAIN = "Run `make lock` and commit what it writes."

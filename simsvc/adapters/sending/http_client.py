@@ -11,6 +11,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from simsvc.adapters.sending.network_problem import network_problem
 from simsvc.errors import DeliveryFailed
 
 TIMEOUT_S = 10.0
@@ -51,7 +52,7 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
             return Answer(error.code, _rest(error))
     except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors
         reason = getattr(error, "reason", error)
-        raise DeliveryFailed("unreachable", problem=f"{type(reason).__name__}: {reason}") from None
+        raise DeliveryFailed("unreachable", problem=network_problem(reason)) from None
 
 
 def without_secrets(url: str) -> str:

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
+from simsvc.adapters.sending.network_problem import network_problem
 from simsvc.errors import DeliveryFailed
 from simsvc.values.notifications import Notification
 
@@ -43,7 +44,7 @@ class Mailer:
         except smtplib.SMTPRecipientsRefused as error:
             raise DeliveryFailed("recipient", problem=f"the server refused {_codes(error)}") from None
         except (smtplib.SMTPException, OSError) as error:  # ssl errors and timeouts are OSErrors
-            raise DeliveryFailed("unreachable", problem=f"{type(error).__name__}: {error}") from None
+            raise DeliveryFailed("unreachable", problem=network_problem(error)) from None
 
     def _connected(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "", self._url.port or PORTS[self._url.scheme]

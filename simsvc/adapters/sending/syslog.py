@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
+from simsvc.adapters.sending.network_problem import network_problem
 from simsvc.errors import DeliveryFailed
 
 TIMEOUT_S = 10.0
@@ -59,7 +60,7 @@ class Syslog:
             else:
                 self._send_stream(messages)
         except OSError as error:  # ssl errors and timeouts are OSErrors
-            raise DeliveryFailed("unreachable", problem=f"{type(error).__name__}: {error}") from None
+            raise DeliveryFailed("unreachable", problem=network_problem(error)) from None
 
     def _send_datagrams(self, messages: Sequence[bytes]) -> None:
         with closing(self._datagram_socket()) as to:

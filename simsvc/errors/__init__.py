@@ -147,11 +147,13 @@ SimsvcError
 ├── WitnessUnknown             there is no witness of this name (witness_unknown)
 ├── WitnessLied                a witness gave an answer that cannot be true (witness_lied)
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
+├── AdoptionRefused            one machine's installation cannot be moved (adoption_refused)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """
 
 from simsvc.errors.accounts import *
+from simsvc.errors.adoption import *
 from simsvc.errors.base import *
 from simsvc.errors.batches import *
 from simsvc.errors.imports import *

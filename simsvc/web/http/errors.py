@@ -53,7 +53,7 @@ STATUS: dict[type[SimsvcError], int] = {
     errors.ViewRefused: 422,
     errors.BatchQuota: 429,
     **dict.fromkeys((errors.SourceError, errors.SettingsError, errors.BackupRefused), 500),
-    **dict.fromkeys((errors.ResultsRefused, errors.SimsvcError), 500),
+    **dict.fromkeys((errors.AdoptionRefused, errors.ResultsRefused, errors.SimsvcError), 500),
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     **dict.fromkeys((errors.DiskUnfit, errors.LogDiffers, errors.LogKeyRefused), 503),

@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ UNSAFE_AND_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off"
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(settings: Sequence[str] = UNSAFE_AND_FAST) -> Iterator[str]:
     """Start a server and give the address of its superuser's connections, without a database."""
     programs = _programs()
     account = _account()
@@ -34,7 +34,7 @@ def postgres_server() -> Iterator[str]:
     _run(account, programs / "initdb", "-D", data, "-U", "simsvc", "-A", "trust", "-E", "UTF8", "--no-sync")
     options = [
         f"-c{option}"
-        for option in (*UNSAFE_AND_FAST, "listen_addresses=", f"unix_socket_directories={folder}")
+        for option in (*settings, "listen_addresses=", f"unix_socket_directories={folder}")
     ]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(

@@ -148,14 +148,15 @@ SimsvcError
 ├── WitnessLied                a witness gave an answer that cannot be true (witness_lied)
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 ├── AdoptionRefused            one machine's installation cannot be moved (adoption_refused)
+├── PartUnfit                  a part that hosts share is not as it should be (part_unfit)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """
 
 from simsvc.errors.accounts import *
-from simsvc.errors.adoption import *
 from simsvc.errors.base import *
 from simsvc.errors.batches import *
+from simsvc.errors.cluster import *
 from simsvc.errors.imports import *
 from simsvc.errors.index import *
 from simsvc.errors.labels import *

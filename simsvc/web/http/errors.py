@@ -57,7 +57,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     **dict.fromkeys((errors.DiskUnfit, errors.LogDiffers, errors.LogKeyRefused), 503),
-    errors.WitnessMissing: 503,
+    **dict.fromkeys((errors.WitnessMissing, errors.PartUnfit), 503),
     errors.OidcUnreachable: 503,
 }
 """The nearest class in an error's ancestry decides."""

@@ -42,7 +42,7 @@ class PartUnfit(SimsvcError):
     code = "part_unfit"
     templates: ClassVar = {
         "database_old": (
-            "PostgreSQL %(found)s is older than %(least)s, the oldest version that simsvc supports. Upgrade it."
+            "PostgreSQL %(found)s is older than %(least)s, the oldest supported version. Upgrade it."
         ),
         "database_slow": (
             "The database takes %(ms).0f ms to answer an empty query. A record needs several queries: move "

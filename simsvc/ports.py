@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from simsvc.errors import SimsvcError
@@ -119,6 +120,26 @@ class Index(Protocol):
 
     def thumbnail(self, face_id: str) -> bytes:
         """Return the face's thumbnail as JPEG bytes; raises FaceNotFound if the build has no such face."""
+
+
+class CurrentPointer(Protocol):
+    """Names the index build in service, for every process."""
+
+    def read(self) -> tuple[str | None, object]:
+        """Return the label "name/build" or None, and a value that differs after every `write`.
+
+        Raises IndexDamaged, IndexUnreadable, StoreError.
+        """
+
+    def write(self, label: str) -> None:
+        """Put a build into service; raises BuildNotFound if the label is malformed, OSError, StoreError."""
+
+
+class BuildLock(Protocol):
+    """Lets one process at a time build an index."""
+
+    def __call__(self, root: Path, name: str) -> AbstractContextManager[None]:
+        """Hold the lock for the index `name` under `root`; raises BuildRunning if another process does."""
 
 
 class Recorder(Protocol):

@@ -65,6 +65,21 @@ def fresh_database(server: str, name: str, template: str = "template1") -> Itera
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
+@contextmanager
+def closed_database(server: str, url: str) -> Iterator[None]:
+    """End every connection to a database, and let nobody connect meanwhile."""
+    name = url.partition("@/")[2].partition("?")[0]
+    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+
 def _programs() -> Path:
     """Return the folder of the newest server, or skip; on a CI server, where it is installed, fail."""
     found = shutil.which("initdb")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
 """Execution options of a connection that only reads: it waits for no writer, and no writer for it."""
 _SNAPSHOT = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
 """What it takes beside that so that all of its statements see the same instant, as they do on SQLite."""
+_QUICK = {"postgresql": {"isolation_level": "AUTOCOMMIT"}}
+"""What it takes so that a single query is one round trip, without those that begin and end a transaction."""
 
 SEARCH: Mapping[str, Any] = {"simsvc_search": True}
 """Execution options of a query that looks through many records: limits may choose a faster condition."""
@@ -45,6 +48,9 @@ Limit = ExecutableOption | Callable[[ORMExecuteState], ExecutableOption]
 InTransaction = Callable[[Session, str], NewEvent | None]
 """Writes what must be on record together with a record or not at all, given the id of the record; what it
 returns is logged after the record."""
+
+_shared: ContextVar[tuple[URL | None, Session | None]] = ContextVar("shared", default=(None, None))
+"""The transaction that other stores may join, and of which database."""
 
 
 class Database:
@@ -60,6 +66,7 @@ class Database:
         self.engine = open_engine(url, pool_size, statement_timeout_ms)
         snapshot = _SNAPSHOT.get(self.engine.dialect.name, {})
         self._reader = self.engine.execution_options(**READING, **snapshot)
+        self._quick = self.engine.execution_options(**_QUICK.get(self.engine.dialect.name, READING))
         self._limits: tuple[Limit, ...] = ()
 
     def limited(self, *limits: Limit) -> Database:
@@ -83,6 +90,26 @@ class Database:
         """
         return _session(self.engine, self._limits)
 
+    @contextmanager
+    def shared_transaction(self) -> Iterator[Session]:
+        """Give what `transaction` does; until it ends, `joined` gives the same session to this thread."""
+        with self.transaction() as session:
+            token = _shared.set((self.engine.url, session))
+            try:
+                yield session
+            finally:
+                _shared.reset(token)
+
+    def joined(self) -> AbstractContextManager[Session]:
+        """Give the session of the thread's `shared_transaction` of this database, or one of its own."""
+        url, session = _shared.get()
+        return nullcontext(session) if session is not None and url == self.engine.url else self.transaction()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several hosts may use the database, so that it decides what files decide on one."""
+        return self.engine.dialect.name == "postgresql"
+
     def write_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of a transaction that may write, without a session, for busy inserts."""
         return _connected(self.engine)
@@ -94,6 +121,24 @@ class Database:
     def read_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of a transaction that only reads, without a session, for busy queries."""
         return _connected(self._reader)
+
+    def quick_connection(self) -> AbstractContextManager[Connection]:
+        """Give a connection for a single query that every request makes."""
+        return _connected(self._quick)
+
+    @contextmanager
+    def own_connection(self) -> Iterator[Connection]:
+        """Give a connection that nothing else gets, without a transaction, closed at the end."""
+        try:
+            connection = self._quick.connect()
+            connection.detach()
+        except SQLAlchemyError as error:
+            raise _typed(error) from error
+        try:
+            yield connection
+        finally:
+            with suppress(SQLAlchemyError):  # it may be lost already
+                connection.close()
 
     def check(self) -> None:
         """Ask the estimates table for nothing, to see that it answers."""

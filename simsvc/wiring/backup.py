@@ -18,6 +18,7 @@ from simsvc.store import migrate
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.wiring.index_shelf import adopt_files
 from simsvc.wiring.services import Services, open_database, private_places
 
 
@@ -78,6 +79,7 @@ def _log_restore(settings: Settings, folder: Path, about: dict[str, str]) -> Non
     database = open_database(settings)
     try:
         migrate.upgrade(database.engine)
+        adopt_files(settings, database)
         EventLog(database).note(NewEvent(EventKind.RESTORE, COMMAND, "backup", content))
         private_places(settings).close()
     finally:

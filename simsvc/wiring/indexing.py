@@ -18,6 +18,7 @@ from simsvc.ports import Detector, Model
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
 from simsvc.wiring.audit.served import admit, index_guard
+from simsvc.wiring.index_shelf import open_shelf
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 
 
@@ -67,7 +68,8 @@ def index_services(settings: Settings) -> IndexServices:
         StoreError: the database URL cannot be used.
     """
     bundle = load_bundle(settings.bundle_dir)
-    database, shelf = open_database(settings), open_shelf(settings)
+    database = open_database(settings)
+    shelf = open_shelf(settings, database)
     switcher, detector = make_switcher(bundle, shelf, database, utc_now), detector_of(bundle)
     decoder = PhotoDecoder(helpers_of_command())
     guard = index_guard(database, shelf)
@@ -78,8 +80,3 @@ def index_services(settings: Settings) -> IndexServices:
     return IndexServices(
         settings, bundle, detector, shelf, on_built, switcher, decoder, guard, lambda: admit(database, bundle)
     )
-
-
-def open_shelf(settings: Settings) -> IndexStore:
-    """Return the index builds alone, for what needs no model."""
-    return IndexStore(settings.index_root)

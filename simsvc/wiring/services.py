@@ -121,6 +121,7 @@ from simsvc.wiring.audit.log_keeper import LogKeeperThread
 from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
+from simsvc.wiring.index_shelf import open_shelf
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -152,7 +153,7 @@ class Services:
         self.settings = settings
         self.now = now
         self.database = open_database(settings)
-        self.shelf = IndexStore(settings.index_root)
+        self.shelf = open_shelf(settings, self.database)
         self.log = EventLog(self.database, self.shelf.journal.sha256s, self._served_breaks)
         self.reads = ReadStore(self.database)
         self.read_log = _read_log(self.reads, settings)
@@ -580,7 +581,7 @@ class Services:
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
         guard = index_guard(database, self.shelf)
-        self._opened.current = CurrentIndex(settings.index_root, model.sha256, guard)
+        self._opened.current = CurrentIndex(settings.index_root, model.sha256, guard, self.shelf.state)
         return EstimatePipeline(
             detector=detector_of(bundle),
             model=model,

@@ -1,6 +1,6 @@
 """The index folder: builds are written to a draft, renamed and never changed.
 
-<root>/current.json                 which build is in service
+<root>/current.json                 which build is in service, unless a database says so
 <root>/.lock                        held while a build is made
 <root>/<name>/.building-<pid>-<random>/  a build in the making; swept by the next one if it died
 <root>/<name>/.embedded             what builds that were cut off had done; see
@@ -23,9 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.adapters.index import annoy_forest, annoy_index
-from simsvc.adapters.index.build_lock import build_lock
 from simsvc.adapters.index.copies import find_copies
-from simsvc.adapters.index.current import read_current, write_current
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.embedding_cache import FILE, EmbeddedJournal
 from simsvc.adapters.index.files.face_columns import (
@@ -35,8 +33,8 @@ from simsvc.adapters.index.files.face_columns import (
     write_estimates,
     write_persons,
 )
-from simsvc.adapters.index.files.face_journal import FaceJournal
 from simsvc.adapters.index.files.gallery import Gallery, GalleryWriter
+from simsvc.adapters.index.served_state import ServedState, state_in_files
 from simsvc.adapters.ops.atomic_files import sync
 from simsvc.adapters.ops.permissions import reading
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
@@ -140,9 +138,10 @@ class IndexDraft:
 class IndexStore:
     """Every build under one root, and which of them is in service."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, state: ServedState | None = None) -> None:
         self.root = root
-        self.journal = FaceJournal(root)
+        self.state = state or state_in_files(root)
+        self.journal = self.state.journal
 
     @contextmanager
     def draft(self, name: str) -> Iterator[IndexDraft]:
@@ -154,7 +153,7 @@ class IndexStore:
         """
         if not NAME_PATTERN.fullmatch(name):
             raise BuildNotFound("name", name=name)
-        with _written(), build_lock(self.root, name):
+        with _written(), self.state.lock(self.root, name):
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
             draft = IndexDraft(folder)
@@ -233,13 +232,13 @@ class IndexStore:
 
     def current(self) -> str | None:
         """Return the build in service, or None; raises IndexDamaged if current.json is not valid."""
-        return read_current(self.root)
+        return self.state.pointer.read()[0]
 
     def switch(self, label: str) -> None:
         """Put a build into service; raises BuildNotFound, or IndexUnwritable for current.json."""
         self.folder(label)
         with _written():
-            write_current(self.root, label)
+            self.state.pointer.write(label)
 
     def set_aside(self, label: str) -> Path:
         """Rename a build's folder aside and return its path; raises BuildNotFound, IndexUnwritable."""

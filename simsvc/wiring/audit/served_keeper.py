@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.changed_files import ChangedFile, read_changed, write_changed
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.shipped import SHIPPED
@@ -32,6 +31,7 @@ from simsvc.settings import Settings
 from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.database import Database
 from simsvc.wiring.audit.served import index_guard, named
+from simsvc.wiring.index_shelf import open_shelf
 
 LOOK_EVERY_S = 5.0
 """Between looks at the small files: three stats, and a query a minute."""
@@ -65,7 +65,7 @@ class ServedKeeper:
     def __init__(self, settings: Settings, database: Database, wait: Callable[[float], bool]) -> None:
         self._settings, self._wait = settings, wait
         self._root = settings.index_root
-        self._shelf = IndexStore(self._root)
+        self._shelf = open_shelf(settings, database)
         self._book = ServedLog(database)
         self._guard = index_guard(database, self._shelf)
         self._looked_s = self._asked_s = -QUERY_EVERY_S

@@ -44,9 +44,8 @@ def copy_records(source: Database, target: Database, progress: Progress) -> tupl
         AdoptionRefused: the target has records of another installation, or differs after the copy.
         StoreError: one of the databases cannot be used, or is of another version.
     """
+    check_target(source, target)
     tables = _tables(source)
-    _check_revisions(source, target)
-    _make_room(source, target)
     total, done = sum(_count(source, table) for table in tables), 0
     copied = []
     for table in tables:
@@ -58,6 +57,18 @@ def copy_records(source: Database, target: Database, progress: Progress) -> tupl
             raise AdoptionRefused("differs", table=table.name)
     _continue_numbers(source, target, tables)
     return tuple(copied)
+
+
+def check_target(source: Database, target: Database) -> None:
+    """See that the target may take the records, and make room for them.
+
+    Raises:
+        AdoptionRefused: it has records of another installation, or the source has tables that nobody knows.
+        StoreError: one of the databases cannot be used, or is of another version.
+    """
+    _tables(source)
+    _check_revisions(source, target)
+    _make_room(source, target)
 
 
 def _counting_on(progress: Progress, before: int, total: int) -> Callable[[int], None]:

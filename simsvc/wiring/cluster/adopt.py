@@ -1,0 +1,158 @@
+"""Move the installation of one machine into PostgreSQL and an object store; the old one stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.files.manifest import FILE as MANIFEST
+from simsvc.adapters.inference.bundle import DOCUMENT
+from simsvc.adapters.inference.model_store import ModelStore
+from simsvc.errors import AdoptionRefused
+from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.mirror import Mirrored, mirror
+from simsvc.ports import ObjectStore
+from simsvc.settings import Settings
+from simsvc.store import migrate
+from simsvc.store.audit.log import EventLog
+from simsvc.store.copy_records import Copied, Progress, check_target, copy_records
+from simsvc.store.database import Database, sqlite_file, without_password
+from simsvc.store.desk.batches import BatchStore
+from simsvc.store.index.adoption import AdoptionStore
+from simsvc.store.index.face_sets import FaceSetStore
+from simsvc.store.index.pointer import PointerStore
+from simsvc.wiring.services import open_database
+from simsvc.wiring.cluster.objects import BUILDS, MODELS, WAITING, open_objects
+
+Said = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """Where the old installation is: its database, or "" if it is the new one's; its folders."""
+
+    database_url: str
+    indexes: Path
+    models: Path
+    batches: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What an installation had, and what of it this run copied.
+
+    Attributes:
+        tables: none if the old installation used PostgreSQL.
+        events: in the log, which verified.
+        in_service: the build, or None.
+        face_changes: sets of them.
+    """
+
+    tables: tuple[Copied, ...]
+    events: int
+    builds: Mirrored
+    in_service: str | None
+    face_changes: int
+    models: Mirrored
+    photos: Mirrored
+
+
+def adopt(settings: Settings, old: Old, progress: Progress) -> Adopted:
+    """Copy everything of an installation of one machine that several hosts share, and verify it.
+
+    Objects come before records, and the build in service last, so that nothing refers to what is not there.
+    Run again, it continues.
+
+    Raises:
+        AdoptionRefused: the new installation cannot take it, or what was copied differs.
+        IndexUnusable: a build, or the file of face changes, is damaged.
+        BundleError: a model is damaged.
+        StoreError: a database cannot be used.
+        ObjectsUnavailable: the object store does not answer.
+    """
+    objects = open_objects(settings)
+    target = open_database(settings)
+    try:
+        if objects is None or not target.is_shared:
+            raise AdoptionRefused("objects" if target.is_shared else "target")
+        with _source(old, target) as source:
+            return _adopted(objects, source, target, old, progress)
+    finally:
+        target.close()
+
+
+def _adopted(
+    objects: ObjectStore, source: Database, target: Database, old: Old, progress: Progress
+) -> Adopted:
+    migrate.upgrade(target.engine)
+    if source is not target:
+        check_target(source, target)
+    scratch = old.batches
+    builds = _builds(objects, IndexStore(old.indexes), scratch)
+    models = _models(objects, ModelStore(old.models), scratch)
+    photos = _photos(objects, source, old.batches, scratch)
+    tables = copy_records(source, target, progress) if source is not target else ()
+    label, sets = _in_service(IndexStore(old.indexes), target)
+    return Adopted(tables, _verified(target), builds, label, sets, models, photos)
+
+
+@contextmanager
+def _source(old: Old, target: Database) -> Iterator[Database]:
+    """Open the old database, which must exist, or give the new one."""
+    if not old.database_url:
+        yield target
+        return
+    file = sqlite_file(old.database_url)
+    if file is None or not file.is_file():
+        raise AdoptionRefused("no_source", source=without_password(old.database_url))
+    source = Database(old.database_url)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def _builds(objects: ObjectStore, shelf: IndexStore, scratch: Path) -> Mirrored:
+    found = Mirrored()
+    for label in shelf.labels():
+        manifest = shelf.verify(label)
+        folder = shelf.folder(label)
+        files = [*(folder / name for name in sorted(manifest.files)), folder / MANIFEST]
+        found += mirror(objects, label, f"{BUILDS}/{label}", files, scratch)
+    return found
+
+
+def _models(objects: ObjectStore, models: ModelStore, scratch: Path) -> Mirrored:
+    found = Mirrored()
+    for kept in models.kept():
+        bundle = models.find(kept.document_sha256, kept.sha256)
+        files = [*(bundle.folder / name for name in sorted(bundle.files)), bundle.folder / DOCUMENT]
+        found += mirror(objects, bundle.version, f"{MODELS}/{bundle.document_sha256}", files, scratch)
+    return found
+
+
+def _photos(objects: ObjectStore, source: Database, batches: Path, scratch: Path) -> Mirrored:
+    """Copy the photos of batches that are not finished."""
+    found = Mirrored()
+    for batch_id in BatchStore(source).unfinished():
+        folder = batches / "waiting" / batch_id
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            found += mirror(objects, f"{batch_id}/{path.name}", f"{WAITING}/{batch_id}", [path], scratch)
+    return found
+
+
+def _in_service(shelf: IndexStore, target: Database) -> tuple[str | None, int]:
+    """Store pointer and face changes unless they are there, and return them as they are now."""
+    AdoptionStore(target).adopt(shelf.state.pointer.read()[0], shelf.journal.lines())
+    return PointerStore(target).read()[0], FaceSetStore(target).stamp()
+
+
+def _verified(target: Database) -> int:
+    with EventLog(target, FaceSetStore(target).sha256s).snapshot() as snapshot:
+        verdict = verify(snapshot, lambda _done, _total: None)
+    if verdict.broken:
+        raise AdoptionRefused("log", problem=verdict.broken.sentence)
+    return verdict.events

@@ -552,7 +552,7 @@ class Services:
             face_sha256s = self.shelf.journal.sha256s()
         except IndexUnusable:  # told when an estimate is asked for
             face_sha256s = ()
-        log_start(self.log, shown(self.settings), face_sha256s)
+        log_start(self.log, shown(self.settings), face_sha256s, self.database.host)
         ServedLog(self.database).log_earlier_builds()
         admit(self.database, load_document(self.settings.bundle_dir))
 
@@ -664,7 +664,8 @@ def open_database(settings: Settings) -> Database:
     Raises:
         StoreError: the database URL cannot be used.
     """
-    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)
+    host = "" if sqlite_file(settings.database_url) else settings.host
+    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms, host)
 
 
 def make_switcher(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -11,9 +11,7 @@ from typing import Protocol
 from simsvc.errors import SimsvcError
 from simsvc.values import (
     EVERY_FACE,
-    Batch,
     BatchNotes,
-    BatchPhoto,
     Client,
     Credentials,
     Crop,
@@ -23,6 +21,7 @@ from simsvc.values import (
     Face,
     FaceFilter,
     FloatVector,
+    Leased,
     Neighbour,
     NewPhoto,
     Photo,
@@ -333,7 +332,40 @@ class PhotoSpool(Protocol):
         """Delete all photos of a batch."""
 
 
-class BatchBook(Protocol):
+class LeaseBook(Protocol):
+    """Leases waiting photos to workers. Every method is one transaction and raises StoreError.
+
+    What changes a photo raises AlreadyJudged if it waits no more, LeaseLost if the worker does not hold it.
+    """
+
+    def begin_next(
+        self, worker: str, now: datetime, lease_s: float, *, after: int = 0, without: Collection[int] = ()
+    ) -> Leased | None:
+        """Lease the next waiting photo to a worker and count one attempt, batch `after` being last in turn.
+
+        Batches `without` are left out.
+        """
+
+    def renew(self, leased: Leased, now: datetime, lease_s: float) -> bool:
+        """Prolong a lease; False where it is lost."""
+
+    def release(self, worker: str) -> None:
+        """End the leases of a worker that ended."""
+
+    def take_back(self, leased: Leased, problem: SimsvcError) -> None:
+        """Note why nothing can be judged just now, uncount the attempt and end the lease."""
+
+    def give_up(self, batch_id: str, position: int, refusal: SimsvcError, worker: str | None = None) -> None:
+        """Put a photo on record as failed."""
+
+    def recorder(self, batch_id: str, position: int, worker: str | None = None) -> Recorder:
+        """Return what puts estimate and photo on record together."""
+
+    def has_ended(self, batch_id: str) -> bool:
+        """Say whether no photo of a batch waits any more."""
+
+
+class BatchBook(LeaseBook, Protocol):
     """Keeps batches. Every method is one transaction and raises StoreError where the database fails."""
 
     def add(
@@ -349,21 +381,6 @@ class BatchBook(Protocol):
 
     def waiting_of(self, asked_by: str) -> Waiting:
         """Return what waits of an account's photos."""
-
-    def find(self, batch_id: str) -> Batch:
-        """Return a batch; raises BatchNotFound."""
-
-    def begin_next(self, batch_id: str) -> BatchPhoto | None:
-        """Count one attempt at the next waiting photo and return it."""
-
-    def take_back(self, batch_id: str, position: int, problem: SimsvcError) -> None:
-        """Note why nothing can be judged just now, and uncount the attempt."""
-
-    def give_up(self, batch_id: str, position: int, refusal: SimsvcError) -> None:
-        """Put a photo on record as failed."""
-
-    def recorder(self, batch_id: str, position: int) -> Recorder:
-        """Return what puts estimate and photo on record together."""
 
 
 class BulkBook(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -286,6 +287,12 @@ class Settings(BaseSettings):
         le=3_600_000,
         description="milliseconds after which PostgreSQL cancels a statement",
     )
+    host_name: str = Field(
+        default="",
+        max_length=64,
+        description="name of this host, different from those of the others that share its PostgreSQL "
+        "database; without it, its network name",
+    )
     max_upload_bytes: Whole = Field(
         default=MAX_BYTES, ge=1_000, le=1_000_000_000, description="largest photo accepted, in bytes"
     )
@@ -541,6 +548,11 @@ class Settings(BaseSettings):
         "faces needs consent or is not allowed, switch it off",
     )
     log: Literal["json", "text"] = Field(default="json", description="format of the log, `json` or `text`")
+
+    @property
+    def host(self) -> str:
+        """Name of this host."""
+        return self.host_name or socket.gethostname()[:64]
 
     @property
     def log_key_path(self) -> Path:

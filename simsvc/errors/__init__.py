@@ -128,6 +128,7 @@ SimsvcError
 │   ├── PhotoLost              photo_lost
 │   ├── NotJudged              not_judged
 │   ├── AlreadyJudged          already_judged
+│   ├── LeaseLost              lease_lost
 │   └── BatchNotFound          batch_not_found
 ├── TableUnreadable            a CSV table cannot be read (table_unreadable)
 ├── AuditError                 the log cannot be audited as asked (audit_error)

@@ -61,8 +61,14 @@ class Database:
     """
 
     def __init__(
-        self, url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
+        self,
+        url: str,
+        pool_size: int = POOL_SIZE,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+        host: str = "",
     ) -> None:
+        self.host = host
+        """Name of this host, or "" if no other one shares the database."""
         self.engine = open_engine(url, pool_size, statement_timeout_ms)
         snapshot = _SNAPSHOT.get(self.engine.dialect.name, {})
         self._reader = self.engine.execution_options(**READING, **snapshot)

@@ -6,7 +6,6 @@ import base64
 import copy
 import hmac
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import suppress
@@ -36,10 +35,10 @@ from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
-from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
+from simsvc.adapters.ops.work_process import StopSignal, work, worker_name
 from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
@@ -52,7 +51,6 @@ from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
 from simsvc.errors import (
-    BatchUnwritable,
     BundleError,
     IndexNotServed,
     IndexUnusable,
@@ -68,6 +66,7 @@ from simsvc.flows.audit.keep_log import LogKeeper
 from simsvc.flows.audit.log_start import log_start
 from simsvc.flows.audit.verifications import Verifier
 from simsvc.flows.estimates.batch import Batches
+from simsvc.flows.estimates.batch_work import BatchWork
 from simsvc.flows.estimates.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
 from simsvc.flows.gallery.import_faces import Imports
 from simsvc.flows.gallery.measure_recall import TimedRecall, measure_recall
@@ -138,7 +137,6 @@ class _Opened:
     pipeline: EstimatePipeline | None = None
     current: CurrentIndex | None = None
     model_mark: ChangedFile | None = None
-    queue: BatchQueue | None = None
 
 
 class Services:
@@ -273,9 +271,7 @@ class Services:
         self.batch_book = BatchStore(database, self.estimates, quota)
         self.batch_triage = BatchTriageStore(database)
         room, most_bytes = self.waiting_room, settings.max_batch_bytes
-        self.batches = Batches(
-            self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
-        )
+        self.batches = Batches(self.batch_book, room, now, most_bytes, quota)
 
     def seen_by(self, reader: Reader) -> Services:
         """Return the same services, whose stores find only what a reader may see."""
@@ -388,37 +384,32 @@ class Services:
     def _served_breaks(self) -> tuple[Break, ...]:
         return served_breaks(self.settings, self.database.unlimited(), self.shelf)
 
-    def queue(self) -> BatchQueue:
-        """Return the batch queue, opened on first use.
-
-        Raises:
-            BatchUnwritable: its folder or file cannot be written.
-        """
-        with self._opened.lock:
-            if self._opened.queue is None:
-                file = self.settings.batch_dir / "queue.sqlite3"
-                try:
-                    self._opened.queue = BatchQueue(file)
-                except (OSError, sqlite3.OperationalError) as error:
-                    raise BatchUnwritable("queue", folder=file.parent.name, file=file.name) from error
-            return self._opened.queue
-
     def work_batches(self, every_minute: Callable[[], object] = lambda: None) -> None:
-        """Process batches until the process is stopped, and call `every_minute` between photos."""
-        waiting = self.batch_book.unfinished
+        """Process batches until the process is stopped, and call `every_minute` between photos.
 
-        def take_up() -> tuple[str, ...]:
-            Scrubber(self.database).finish()
-            self.waiting_room.sweep(waiting, self.now())
-            self.sweep_imports()
-            return waiting()
-
-        self.queue().work(
-            lambda batch_id: self.batches.judge_next(batch_id, self.pipeline),
-            take_up,
-            every_minute,
-            (self.start_log_threads, self.stop_log_threads),
+        Photos are judged in a child process, which is replaced if it dies.
+        """
+        worker = worker_name()
+        loop = BatchWork(
+            begin=lambda: self.batch_book.release(worker),  # what a child that died had leased
+            judge_next=lambda last, held: self.batches.judge_next(
+                worker, self.pipeline, after=last, without=held
+            ),
+            every_minute=(self._sweep, every_minute),
         )
+
+        def run(stop: StopSignal) -> None:
+            self.start_log_threads()
+            loop.run(stop)
+            self.stop_log_threads()
+
+        _forget_queue(self.settings.batch_dir)
+        work(run)
+
+    def _sweep(self) -> None:
+        Scrubber(self.database).finish()
+        self.waiting_room.sweep(self.batch_book.unfinished, self.now())
+        self.sweep_imports()
 
     def sweep_imports(self) -> None:
         """Delete uploads of reference photos that were not used in time."""
@@ -552,7 +543,7 @@ class Services:
             face_sha256s = self.shelf.journal.sha256s()
         except IndexUnusable:  # told when an estimate is asked for
             face_sha256s = ()
-        log_start(self.log, shown(self.settings), face_sha256s)
+        log_start(self.log, shown(self.settings), face_sha256s, self.database.host)
         ServedLog(self.database).log_earlier_builds()
         admit(self.database, load_document(self.settings.bundle_dir))
 
@@ -664,7 +655,15 @@ def open_database(settings: Settings) -> Database:
     Raises:
         StoreError: the database URL cannot be used.
     """
-    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)
+    host = "" if sqlite_file(settings.database_url) else settings.host
+    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms, host)
+
+
+def _forget_queue(folder: Path) -> None:
+    """Delete the queue of versions before 0.2, which kept one beside the database."""
+    for file in sqlite_files(folder / "queue.sqlite3"):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def make_switcher(

@@ -13,7 +13,7 @@ from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.audit.reads import CasePseudonymRow, pseudonyms_of_erased
 from simsvc.store.audit_append import append, erase_contents, lock_log
 from simsvc.store.database import Store
-from simsvc.store.desk.batches import ended_event
+from simsvc.store.desk.leases import ended_event
 from simsvc.store.records.embeddings import EmbeddingRow
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.reviews.notifications import NotificationRow

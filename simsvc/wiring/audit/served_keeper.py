@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simsvc.adapters.index.changed_files import ChangedFile, read_changed, write_changed
+from simsvc.adapters.index.files.embedding_cache import forget_unfinished
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.shipped import SHIPPED
 from simsvc.adapters.ops.atomic_files import replace_text
@@ -46,8 +47,8 @@ SHARE = 0.01
 LOWEST = 19
 """Niceness of the thread; on Linux each thread has its own. Source: setpriority(2), "C library/kernel
 differences"."""
-LOCK, POSITION = ".recheck.lock", ".recheck.json"
-"""Held by the one process of a host that hashes; how far it has come."""
+LOCK, POSITION, ERASED = ".recheck.lock", ".recheck.json", ".erased"
+"""Held by the one process of a host that hashes; how far it has come; how many erased faces it knows of."""
 
 _log = logging.getLogger(__name__)
 _at_work = threading.Lock()
@@ -72,6 +73,7 @@ class ServedKeeper:
         self._remembered_s = time.monotonic()
         self._paused_cpu_s = time.thread_time()
         self._seen: object = None
+        self._erased: int | None = None
         self._warned = ""
 
     def run(self) -> None:
@@ -161,6 +163,7 @@ class ServedKeeper:
         if now_s - self._looked_s < LOOK_EVERY_S:
             return
         self._looked_s = now_s
+        self._forget_erased()
         seen = self._stamps()
         if seen == self._seen and now_s - self._asked_s < QUERY_EVERY_S:
             return
@@ -171,9 +174,25 @@ class ServedKeeper:
             return
         self._seen, self._asked_s = seen, now_s
 
+    def _forget_erased(self) -> None:
+        """Delete what unfinished builds of this host have of faces that another host erased."""
+        if not self._shelf.state.is_shared:
+            return
+        try:
+            with _at_work:
+                erased = len(self._shelf.face_changes().erased)
+        except (IndexUnusable, StoreError):  # told by `look`
+            return
+        if self._erased is None:
+            self._erased = _number(self._root / ERASED)
+        if erased > self._erased:
+            forget_unfinished(self._root)
+            replace_text(self._root / ERASED, f"{erased}\n")
+        self._erased = erased
+
     def _stamps(self) -> object:
         label = None
-        with suppress(IndexUnusable):
+        with _at_work, suppress(IndexUnusable):
             label = self._shelf.current()
         manifest = self._root / (label or "") / "manifest.json"
         return label, _stamp(manifest), _stamp(self._settings.bundle_dir / "model.json")
@@ -247,6 +266,13 @@ def host_lock(path: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
+
+
+def _number(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

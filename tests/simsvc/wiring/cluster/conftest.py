@@ -28,7 +28,7 @@ class Hosts:
 @pytest.fixture
 def hosts(tmp_path: Path, postgres_url: str) -> Iterator[Hosts]:
     """Give two hosts, each with its own folders."""
-    settings = make_small_site(tmp_path / "a", 8, postgres_url)
+    settings = make_small_site(tmp_path / "a", 8, postgres_url).model_copy(update={"host_name": "a"})
     one = Services(settings)
     first = str(one.shelf.current())
     second = build_index(settings, read_source("demo", settings.gallery_dir), "more").label
@@ -46,4 +46,4 @@ def moved(settings: Settings, place: Path, other: Path) -> Settings:
         for name, value in settings
         if isinstance(value, Path) and value.is_relative_to(place)
     }
-    return settings.model_copy(update=paths)
+    return settings.model_copy(update={**paths, "host_name": other.name})

@@ -31,9 +31,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--indexes", type=_FOLDER, help="Its indexes, if not in SIMSVC_INDEX_ROOT.")
 @click.option("--models", type=_FOLDER, help="Its kept models, if not in SIMSVC_MODEL_ROOT.")
 @click.option("--batches", type=_FOLDER, help="Its waiting photos, if not in SIMSVC_BATCH_DIR.")
-def adopt_command(
-    database_url: str, indexes: Path | None, models: Path | None, batches: Path | None
-) -> None:
+def adopt_command(database_url: str, indexes: Path | None, models: Path | None, batches: Path | None) -> None:
     """Copy the installation of one machine into PostgreSQL and the object store. Stop the service first.
 
     Records, log, index builds, models and waiting photos are copied and compared. Nothing is removed from the

@@ -67,5 +67,8 @@ class PartUnfit(SimsvcError):
             "%(store)s keeps versions of deleted objects, so that what is erased remains there. Suspend "
             "versioning of the bucket, and delete the versions that it has kept."
         ),
+        "batches": (
+            "%(waiting)s photos of batches wait, and no worker takes them. Start one: `flask batch work`."
+        ),
         "ray": "No Ray cluster can be reached at %(address)s (%(problem)s). Start it, or unset RAY_ADDRESS.",
     }

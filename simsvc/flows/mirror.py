@@ -49,8 +49,8 @@ class Mirrored:
         return Mirrored((*self.new, *other.new), (*self.there, *other.there))
 
 
-def mirror(objects: Objects, name: str, prefix: str, files: Sequence[Path], scratch: Path) -> Mirrored:
-    """Copy files of one folder in this order, unless the same are there, and say which it was.
+def mirror(objects: Objects, prefix: str, folder: Path, files: Sequence[str], scratch: Path) -> Mirrored:
+    """Copy files of a folder in this order, unless the same are there; return the folder's name.
 
     Each object is read back into the folder `scratch` and compared, also one that was there.
 
@@ -60,16 +60,17 @@ def mirror(objects: Objects, name: str, prefix: str, files: Sequence[Path], scra
     """
     sizes = {stored.key: stored.size_bytes for stored in objects.keys(prefix)}
     copied = False
-    with tempfile.TemporaryDirectory(prefix=".reading-back-", dir=scratch) as folder:
-        for path in files:
-            key, back = f"{prefix}/{path.name}", Path(folder, "object")
+    with tempfile.TemporaryDirectory(prefix=".reading-back-", dir=scratch) as beside:
+        for file in files:
+            path, key, back = folder / file, f"{prefix}/{file}", Path(beside, "object")
             wanted = _sha256(path)
             if sizes.get(key) == path.stat().st_size and _fetched(objects, key, back) == wanted:
                 continue
             objects.put_file(key, path)
             copied = True
             if _fetched(objects, key, back) != wanted:
-                raise AdoptionRefused("unlike", what=f"{name}/{path.name}")
+                raise AdoptionRefused("unlike", what=key)
+    name = prefix.partition("/")[2]
     return Mirrored(new=(name,)) if copied else Mirrored(there=(name,))
 
 

@@ -102,6 +102,23 @@ def look_at_rates(address: str, ask: Callable[[], float]) -> str:
         raise PartUnfit("rates", address=address, problem=type(error).__name__) from None
 
 
+def look_at_batches(ask: Callable[[], tuple[int, int]], pause: Callable[[], object]) -> str:
+    """Return a sentence on the photos of batches: how many wait, and how many a worker has leased.
+
+    An idle worker takes a moment to see a new batch, so that it is asked twice before nobody is at work.
+
+    Raises:
+        PartUnfit: photos wait, and no worker takes them.
+    """
+    waiting, leased = ask()
+    if waiting and not leased:
+        pause()
+        waiting, leased = ask()
+    if waiting and not leased:
+        raise PartUnfit("batches", waiting=waiting)
+    return f"{waiting} photos wait, {leased} of them with a worker."
+
+
 def look_at_objects(objects: Objects) -> str:
     """Write, read, list and delete an object, and return a sentence on the store.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Row, Select, String, literal, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, String, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from simsvc.errors import AlreadyJudged, LeaseLost, SimsvcError, to_json
@@ -105,6 +105,13 @@ class LeaseStore(Store):
     def recorder(self, batch_id: str, position: int, worker: str | None = None) -> PhotoRecorder:
         """Return a Recorder of estimate and end of a photo that the worker leased, or nobody."""
         return PhotoRecorder(self._estimates, batch_id, position, worker)
+
+    def held(self, now: datetime) -> tuple[int, int]:
+        """Count the photos that wait, and those of them that a worker has leased."""
+        waiting = select(func.count()).select_from(BatchPhotoRow).where(WAITING)
+        leased = waiting.where(BatchPhotoRow.lease_until > now)
+        with self._database.reading() as session:
+            return session.scalar(waiting) or 0, session.scalar(leased) or 0
 
     def has_ended(self, batch_id: str) -> bool:
         """Say whether no photo of a batch waits any more."""

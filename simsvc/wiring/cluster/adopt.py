@@ -93,7 +93,7 @@ def _adopted(
     scratch = old.batches
     builds = _builds(objects, IndexStore(old.indexes), scratch)
     models = _models(objects, ModelStore(old.models), scratch)
-    photos = _photos(objects, source, old.batches, scratch)
+    photos = _photos(objects, source, old.batches / "waiting", scratch)
     tables = copy_records(source, target, progress) if source is not target else ()
     label, sets = _in_service(IndexStore(old.indexes), target)
     return Adopted(tables, _verified(target), builds, label, sets, models, photos)
@@ -118,10 +118,8 @@ def _source(old: Old, target: Database) -> Iterator[Database]:
 def _builds(objects: ObjectStore, shelf: IndexStore, scratch: Path) -> Mirrored:
     found = Mirrored()
     for label in shelf.labels():
-        manifest = shelf.verify(label)
-        folder = shelf.folder(label)
-        files = [*(folder / name for name in sorted(manifest.files)), folder / MANIFEST]
-        found += mirror(objects, label, f"{BUILDS}/{label}", files, scratch)
+        files = (*sorted(shelf.verify(label).files), MANIFEST)  # without the last one, there is no build
+        found += mirror(objects, f"{BUILDS}/{label}", shelf.open_build(label), files, scratch)
     return found
 
 
@@ -129,18 +127,19 @@ def _models(objects: ObjectStore, models: ModelStore, scratch: Path) -> Mirrored
     found = Mirrored()
     for kept in models.kept():
         bundle = models.find(kept.document_sha256, kept.sha256)
-        files = [*(bundle.folder / name for name in sorted(bundle.files)), bundle.folder / DOCUMENT]
-        found += mirror(objects, bundle.version, f"{MODELS}/{bundle.document_sha256}", files, scratch)
+        files = (*sorted(bundle.files), DOCUMENT)
+        found += mirror(objects, f"{MODELS}/{bundle.document_sha256}", bundle.folder, files, scratch)
     return found
 
 
-def _photos(objects: ObjectStore, source: Database, batches: Path, scratch: Path) -> Mirrored:
+def _photos(objects: ObjectStore, source: Database, waiting: Path, scratch: Path) -> Mirrored:
     """Copy the photos of batches that are not finished."""
     found = Mirrored()
     for batch_id in BatchStore(source).unfinished():
-        folder = batches / "waiting" / batch_id
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            found += mirror(objects, f"{batch_id}/{path.name}", f"{WAITING}/{batch_id}", [path], scratch)
+        folder = waiting / batch_id
+        files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ()
+        for file in files:
+            found += mirror(objects, f"{WAITING}/{batch_id}", folder, (file,), scratch)
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from simsvc.adapters.ops.rate_storage import answer_ms
 from simsvc.errors import PartUnfit
-from simsvc.flows.parts import ServerFacts, look_at_clock, look_at_rates, look_at_server
+from simsvc.flows.parts import ServerFacts, look_at_batches, look_at_clock, look_at_rates, look_at_server
 from simsvc.store.database import Database
 from simsvc.store.server_facts import server_facts
 from tests.redis_server import PASSWORD, redis_server
@@ -63,3 +63,17 @@ def test_a_redis_server_is_asked_with_its_password(tmp_path: Path) -> None:
         look_at_rates("redis://***", lambda: answer_ms(address))
     assert time.monotonic() - started < 5
     assert PASSWORD not in refused.value.sentence
+
+
+@pytest.mark.parametrize("found", [[(0, 0)], [(5, 1)], [(5, 0), (5, 1)], [(5, 0), (0, 0)]])
+def test_photos_that_a_worker_takes_are_well(found: list[tuple[int, int]]) -> None:
+    """No photos, photos of which one is leased, and a worker that was between two photos are all well."""
+    answers = iter(found)
+    assert "photos wait" in look_at_batches(lambda: next(answers), lambda: None)
+    assert next(answers, None) is None
+
+
+def test_photos_that_nobody_takes_are_said() -> None:
+    """Where no photo is leased after a pause either, the sentence says which command is missing."""
+    with pytest.raises(PartUnfit, match="5 photos .* `flask batch work`"):
+        look_at_batches(lambda: (5, 0), lambda: None)

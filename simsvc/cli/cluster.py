@@ -25,8 +25,8 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     "database_url",
     default="",
     metavar="URL",
-    help="Database of the old installation, such as sqlite:////var/lib/simsvc/simsvc.sqlite3. Leave it out if "
-    "the old one used the database that DATABASE_URL names.",
+    help="Database of the old installation, such as sqlite:////var/lib/simsvc/simsvc.sqlite3. Leave it out "
+    "if the old one used the database that DATABASE_URL names.",
 )
 @click.option("--indexes", type=_FOLDER, help="Its indexes, if not in SIMSVC_INDEX_ROOT.")
 @click.option("--models", type=_FOLDER, help="Its kept models, if not in SIMSVC_MODEL_ROOT.")
@@ -69,8 +69,8 @@ def _of_tables(tables: tuple[Copied, ...]) -> str:
     new = sum(table.new for table in tables)
     there = sum(table.rows for table in tables) - new
     return (
-        f"Records: {counted(new, 'row')} of {counted(len(tables), 'table')} copied, {there:,} were there. Every "
-        "row is the same in both databases."
+        f"Records: {counted(new, 'row')} of {counted(len(tables), 'table')} copied, {there:,} were there. "
+        "Every row is the same in both databases."
     )
 
 

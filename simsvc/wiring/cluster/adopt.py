@@ -24,8 +24,8 @@ from simsvc.store.desk.batches import BatchStore
 from simsvc.store.index.adoption import AdoptionStore
 from simsvc.store.index.face_sets import FaceSetStore
 from simsvc.store.index.pointer import PointerStore
-from simsvc.wiring.services import open_database
 from simsvc.wiring.cluster.objects import BUILDS, MODELS, WAITING, open_objects
+from simsvc.wiring.services import open_database
 
 Said = Callable[[str], None]
 

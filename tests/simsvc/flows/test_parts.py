@@ -75,5 +75,5 @@ def test_photos_that_a_worker_takes_are_well(found: list[tuple[int, int]]) -> No
 
 def test_photos_that_nobody_takes_are_said() -> None:
     """Where no photo is leased after a pause either, the sentence says which command is missing."""
-    with pytest.raises(PartUnfit, match="5 photos .* `flask batch work`"):
+    with pytest.raises(PartUnfit, match=r"5 photos .* `flask batch work`"):
         look_at_batches(lambda: (5, 0), lambda: None)

@@ -18,6 +18,7 @@ from simsvc.ports import Detector, Model
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
 from simsvc.wiring.audit.served import admit, index_guard
+from simsvc.wiring.objects import open_shelf
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 
 
@@ -78,8 +79,3 @@ def index_services(settings: Settings) -> IndexServices:
     return IndexServices(
         settings, bundle, detector, shelf, on_built, switcher, decoder, guard, lambda: admit(database, bundle)
     )
-
-
-def open_shelf(settings: Settings) -> IndexStore:
-    """Return the index builds alone, for what needs no model."""
-    return IndexStore(settings.index_root)

@@ -77,6 +77,29 @@ class Guard(Protocol):
         """Log that files of the build in current.json are not as its manifest says."""
 
 
+class Builds(Protocol):
+    """The folders of builds."""
+
+    def open_build(self, label: str) -> Path:
+        """Return the local folder of a build; raises IndexUnusable."""
+
+    def build_path(self, label: str) -> Path:
+        """Return where that folder is, or would be; raises BuildNotFound if the label is malformed."""
+
+
+class _Below:
+    """Builds below the folder of current.json."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def open_build(self, label: str) -> Path:
+        return self._root / label
+
+    def build_path(self, label: str) -> Path:
+        return self._root / label
+
+
 class AnyBuild:
     """Lets every build into service."""
 
@@ -99,8 +122,11 @@ class CurrentIndex:
     service. A build of which a file changed is dropped: what is mapped has changed with it.
     """
 
-    def __init__(self, root: Path, model_sha256: str, guard: Guard | None = None) -> None:
+    def __init__(
+        self, root: Path, model_sha256: str, guard: Guard | None = None, builds: Builds | None = None
+    ) -> None:
         self._root = root
+        self._builds = builds or _Below(root)
         self._pointer = os.fspath(root / FILE)  # joined once instead of per request
         self._changed = os.fspath(root / changed_files.FILE)
         self._manifest = ""
@@ -196,7 +222,7 @@ class CurrentIndex:
 
     def _take(self, index: LiveIndex, stamps: _Stamps) -> LiveIndex:
         self._index, self.problem, self._failed = index, None, None
-        self._manifest = os.fspath(self._root / index.label / manifests.FILE)
+        self._manifest = os.fspath(self._builds.build_path(index.label) / manifests.FILE)
         self._seen = stamps._replace(manifest=_stamp(self._manifest))
         return index
 
@@ -216,7 +242,8 @@ class CurrentIndex:
             raise
 
     def _opened(self, label: str) -> LiveIndex:
-        index = LiveIndex(AnnoyIndex(self._root / label, self._model_sha256), self._journal.changes())
+        folder = self._builds.open_build(label)
+        index = LiveIndex(AnnoyIndex(folder, self._model_sha256), self._journal.changes())
         _log.info("index %s with %d faces is in service", index.label, index.count)
         return index
 
@@ -232,7 +259,10 @@ class CurrentIndex:
     def _files_stamp(self) -> object:
         """Return a value that differs when a file of the build in current.json does."""
         try:
-            folder = self._root / (read_current(self._root) or "")
+            label = read_current(self._root)
+            if label is None:
+                return None
+            folder = self._builds.build_path(label)
             with os.scandir(folder) as entries:
                 stats = [(entry.name, entry.stat(), entry.inode()) for entry in entries]
         except (IndexUnusable, OSError):

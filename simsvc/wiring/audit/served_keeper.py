@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.changed_files import ChangedFile, read_changed, write_changed
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.shipped import SHIPPED
@@ -32,6 +31,7 @@ from simsvc.settings import Settings
 from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.database import Database
 from simsvc.wiring.audit.served import index_guard, named
+from simsvc.wiring.objects import open_shelf
 
 LOOK_EVERY_S = 5.0
 """Between looks at the small files: three stats, and a query a minute."""
@@ -65,7 +65,7 @@ class ServedKeeper:
     def __init__(self, settings: Settings, database: Database, wait: Callable[[float], bool]) -> None:
         self._settings, self._wait = settings, wait
         self._root = settings.index_root
-        self._shelf = IndexStore(self._root)
+        self._shelf = open_shelf(settings)
         self._book = ServedLog(database)
         self._guard = index_guard(database, self._shelf)
         self._looked_s = self._asked_s = -QUERY_EVERY_S
@@ -133,7 +133,7 @@ class ServedKeeper:
             label = self._label()
             if label is not None:
                 manifest = self._shelf.manifest(label)
-                found.append(Watched("index", label, self._shelf.folder(label), manifest.files))
+                found.append(Watched("index", label, self._shelf.open_build(label), manifest.files))
         with suppress(BundleError):
             bundle = load_document(self._settings.bundle_dir)
             found.append(Watched("model", bundle.document_sha256, bundle.folder, bundle.files))
@@ -175,8 +175,8 @@ class ServedKeeper:
         label = None
         with suppress(IndexUnusable):
             label = self._shelf.current()
-        manifest = self._root / (label or "") / "manifest.json"
-        return label, _stamp(manifest), _stamp(self._settings.bundle_dir / "model.json")
+        manifest = self._shelf.build_path(label) / "manifest.json" if label else None
+        return label, _stamp(manifest) if manifest else None, _stamp(self._settings.bundle_dir / "model.json")
 
     def _hashed(self, path: Path) -> Fingerprint:
         return gentle_fingerprint(path, self._pause)

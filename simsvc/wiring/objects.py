@@ -1,0 +1,44 @@
+"""Construct what is kept in the object store, or in local folders where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from simsvc.adapters.index.build_folders import BUILDS
+from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.objects.fsspec_store import FsspecObjects, S3Access
+from simsvc.adapters.objects.local import LocalObjects
+from simsvc.adapters.objects.shared_folders import Kind, SharedFolders
+from simsvc.ports import ObjectStore
+from simsvc.settings import Settings
+
+
+def open_objects(settings: Settings) -> ObjectStore | None:
+    """Return the object store that the settings name, or None for folders of this machine; asks nothing."""
+    url = settings.objects
+    if not url:
+        return None
+    if url.startswith("file:"):
+        return LocalObjects(Path(unquote(urlsplit(url).path)), url)
+    access = S3Access(
+        settings.objects_endpoint,
+        settings.aws_region,
+        settings.aws_access_key_id,
+        settings.aws_secret_access_key,
+        settings.aws_session_token,
+    )
+    return FsspecObjects(url, access)
+
+
+def shared_folders(settings: Settings, objects: ObjectStore | None, kind: Kind) -> SharedFolders | None:
+    """Return the folders of a kind in the object store, or None for folders of this machine."""
+    if objects is None:
+        return None
+    return SharedFolders(objects, kind, settings.cache_dir, settings.cache_bytes)
+
+
+def open_shelf(settings: Settings, objects: ObjectStore | None = None) -> IndexStore:
+    """Return the index builds alone, for what needs no model."""
+    shared = shared_folders(settings, objects or open_objects(settings), BUILDS)
+    return IndexStore(settings.index_root, shared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ from simsvc.values.audit.reads import Read
 from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
+from simsvc.values.objects import ObjectFacts
 from simsvc.values.site_calibration import SiteCalibration
 
 
@@ -313,6 +314,45 @@ class IdentityBook(Protocol):
         """Add an account with an identity; raises NameTaken."""
 
 
+class ObjectStore(Protocol):
+    """Keeps bytes by name, each object whole or not at all; names are relative paths with slashes.
+
+    Every method raises ObjectsUnavailable if the store does not answer, and ObjectsRefused, which is one, if
+    trying again does not help.
+    """
+
+    name: str
+    """Without secrets, for logs and pages."""
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether what is deleted or overwritten remains in the store."""
+
+    def check(self) -> None:
+        """Raise ObjectsUnavailable if objects cannot be listed."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, in place of an earlier one."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Write a file's content as an object."""
+
+    def get(self, key: str) -> bytes:
+        """Return an object; raises ObjectMissing."""
+
+    def fetch(self, key: str, to: Path) -> None:
+        """Copy an object to a file; raises ObjectMissing, CacheUnwritable."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if there is one."""
+
+    def delete_all(self, prefix: str) -> None:
+        """Delete every object whose name begins with this and a slash."""
+
+    def keys(self, prefix: str) -> Iterator[ObjectFacts]:
+        """Yield every object whose name begins with this and a slash, in order; "" is all."""
+
+
 class PhotoSpool(Protocol):
     """Keeps the photos of a batch until they are judged."""
 
@@ -414,6 +454,16 @@ class ErasableRecords(Protocol):
 
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
         """Erase a case; raises CaseNotFound."""
+
+
+class SetAside(Protocol):
+    """A model or an index build that nobody finds any more, but that can still be put back."""
+
+    def restore(self) -> None:
+        """Put it back."""
+
+    def delete(self) -> None:
+        """Delete it for good."""
 
 
 class RetirementBook(Protocol):

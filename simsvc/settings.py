@@ -159,6 +159,23 @@ def _is_syslog(url: str) -> bool:
     return parts.scheme in SYSLOG_SCHEMES and (local or remote)
 
 
+def _objects(text: str) -> str:
+    """Return the address of the object store, without password or query."""
+    parts = urlsplit(text)
+    known = {"s3": bool(parts.netloc), "file": not parts.netloc and len(parts.path) > 1}
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc) and ".." not in parts.path.split("/")
+    if not plain or not known.get(parts.scheme, False):
+        raise SettingsError("objects")
+    return text.rstrip("/")
+
+
+def _objects_endpoint(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise SettingsError("objects_endpoint")
+    return text.rstrip("/")
+
+
 def _event_stream(text: str) -> str:
     usable = _is_syslog(text)
     if not usable and text.startswith(("http://", "https://")):
@@ -440,6 +457,27 @@ class Settings(BaseSettings):
     import_days: Whole = Field(
         default=7, ge=1, le=365, description="days after which unused uploads of reference photos are deleted"
     )
+    objects: Annotated[str, AfterValidator(_objects)] = Field(
+        default="",
+        description="where index builds, kept models, waiting photos and uploaded reference photos are, if "
+        "several hosts share them: `s3://bucket/prefix`, with `pip install 'simsvc[cluster]'`, or "
+        "`file:///folder` on a disk that all of them mount; without it, in the folders of this machine",
+    )
+    objects_endpoint: Annotated[str, AfterValidator(_objects_endpoint)] = Field(
+        default="",
+        description="address of the server of `s3://` objects, such as `https://s3.example`, if not Amazon's",
+    )
+    cache_dir: Folder = Field(
+        default_factory=lambda: _home() / "var" / "cache",
+        description="folder of local copies of index builds and models from the object store",
+    )
+    # some 15 builds of a million faces each
+    cache_bytes: Whole = Field(
+        default=50_000_000_000,
+        ge=1_000_000,
+        le=100_000_000_000_000,
+        description="most bytes of these copies; those that were not used for longest are dropped",
+    )
     batch_worker: Flag = Field(
         default=True,
         description="`0` if you run `flask batch work` yourself; otherwise the server runs it",
@@ -514,7 +552,7 @@ class Settings(BaseSettings):
         default="",
         repr=False,
         validation_alias="AWS_ACCESS_KEY_ID",
-        description="access key for `s3://` witnesses",
+        description="access key for `s3://` witnesses and objects",
     )
     aws_secret_access_key: str = Field(
         default="", repr=False, validation_alias="AWS_SECRET_ACCESS_KEY", description="its secret"
@@ -526,7 +564,9 @@ class Settings(BaseSettings):
         description="session token of temporary credentials",
     )
     aws_region: str = Field(
-        default="us-east-1", validation_alias="AWS_REGION", description="region of `s3://` witnesses"
+        default="us-east-1",
+        validation_alias="AWS_REGION",
+        description="region of `s3://` witnesses and objects",
     )
     event_stream: Annotated[str, AfterValidator(_event_stream)] = Field(
         default="",
@@ -595,6 +635,7 @@ class Settings(BaseSettings):
 FOR_COMMANDS = (
     *("bundle_dir", "gallery_dir", "index_root", "model_root", "batch_dir", "import_dir"),
     *("database_url", "disk_reserve_bytes", "threads", "engine", "log"),
+    *("objects", "objects_endpoint", "cache_dir", "cache_bytes"),
 )
 """Settings that a command started by the service must share with it."""
 

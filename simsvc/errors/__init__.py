@@ -31,6 +31,7 @@ SimsvcError
 │   ├── BuildNotFound          build_not_found
 │   ├── BuildRunning           build_running
 │   ├── IndexUnwritable        index_unwritable
+│   ├── IndexUnreachable       index_unreachable
 │   ├── IndexTooLarge          index_too_large
 │   └── IndexEngineUnfit       index_engine_unfit
 ├── SourceError                labelled photos cannot be read
@@ -130,6 +131,11 @@ SimsvcError
 │   ├── AlreadyJudged          already_judged
 │   ├── LeaseLost              lease_lost
 │   └── BatchNotFound          batch_not_found
+├── ObjectError                the object store does not do what is asked (object_error)
+│   ├── ObjectMissing          object_missing
+│   └── ObjectsUnavailable     objects_unavailable
+│       ├── ObjectsRefused     objects_refused
+│       └── CacheUnwritable    cache_unwritable
 ├── TableUnreadable            a CSV table cannot be read (table_unreadable)
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   ├── CheckpointRefused      checkpoint_refused
@@ -162,6 +168,7 @@ from simsvc.errors.imports import *
 from simsvc.errors.index import *
 from simsvc.errors.labels import *
 from simsvc.errors.models import *
+from simsvc.errors.objects import *
 from simsvc.errors.operation import *
 from simsvc.errors.photos import *
 from simsvc.errors.records import *

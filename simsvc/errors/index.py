@@ -179,6 +179,13 @@ class IndexUnwritable(IndexUnusable):
     )
 
 
+class IndexUnreachable(IndexUnusable):
+    """An index build cannot be fetched from the object store now."""
+
+    code = "index_unreachable"
+    template = N_("The index builds cannot be fetched now. %(problem)s")
+
+
 class IndexTooLarge(IndexUnusable):
     """There is not enough memory for the index build."""
 

@@ -360,6 +360,14 @@ class SettingsError(SimsvcError):
         "witness_required": (
             "SIMSVC_WITNESS_REQUIRED is 1, but SIMSVC_WITNESSES is not set. Set it and restart."
         ),
+        "objects": (
+            "SIMSVC_OBJECTS is not an address such as s3://bucket/prefix or file:///folder. Correct it and "
+            "restart."
+        ),
+        "objects_endpoint": (
+            "SIMSVC_OBJECTS_ENDPOINT is not an address that begins with http:// or https://, without a "
+            "password. Correct it and restart."
+        ),
         "event_stream": (
             "SIMSVC_EVENT_STREAM is not an address that begins with syslog://, syslog+tls://, syslog+udp://, "
             "http:// or https://. Correct it and restart."

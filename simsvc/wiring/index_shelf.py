@@ -6,23 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from simsvc.adapters.index.build_folders import BUILDS
 from simsvc.adapters.index.build_lock import build_lock
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.files.face_journal import FaceJournal
 from simsvc.adapters.index.files.pointer import FilePointer
 from simsvc.adapters.index.served_state import ServedState
+from simsvc.ports import ObjectStore
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.index.adoption import AdoptionStore
 from simsvc.store.index.build_lock import BuildLockStore
 from simsvc.store.index.face_sets import FaceSetStore
 from simsvc.store.index.pointer import PointerStore
+from simsvc.wiring.objects import open_objects, shared_folders
 
 
-def open_shelf(settings: Settings, database: Database) -> IndexStore:
+def open_shelf(settings: Settings, database: Database, objects: ObjectStore | None = None) -> IndexStore:
     """Return the index builds; opens no connection."""
     state = state_in_database(database) if database.is_shared else None
-    return IndexStore(settings.index_root, state)
+    shared = shared_folders(settings, objects or open_objects(settings), BUILDS)
+    return IndexStore(settings.index_root, state, shared)
 
 
 def state_in_database(database: Database) -> ServedState:

@@ -121,6 +121,7 @@ from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
 from simsvc.wiring.index_shelf import open_shelf
+from simsvc.wiring.objects import open_objects
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -151,7 +152,8 @@ class Services:
         self.settings = settings
         self.now = now
         self.database = open_database(settings)
-        self.shelf = open_shelf(settings, self.database)
+        self.objects = open_objects(settings)
+        self.shelf = open_shelf(settings, self.database, self.objects)
         self.log = EventLog(self.database, self.shelf.journal.sha256s, self._served_breaks)
         self.reads = ReadStore(self.database)
         self.read_log = _read_log(self.reads, settings)
@@ -433,7 +435,7 @@ class Services:
             BuildNotFound: there is no such build.
             IndexDamaged: its faces cannot be read.
         """
-        self.shelf.folder(label)  # open files stay readable after another process retired them
+        self.shelf.open_build(label)  # open files stay readable after another process retired them
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
 
     def face_lister(self, label: str) -> FaceLister:
@@ -446,7 +448,7 @@ class Services:
         return self.gallery(label).lister(self._face_facts(label), self.shelf.calibration(label))
 
     def _read_face_facts(self, label: str) -> FaceFacts:
-        return read_facts(self.shelf.folder(label), self._gallery(label).faces)
+        return read_facts(self.shelf.open_build(label), self._gallery(label).faces)
 
     def build_figures(self, label: str) -> BuildFigures:
         """Return the figures of a build "name/build" for comparisons, without later changes of faces.
@@ -499,7 +501,7 @@ class Services:
             IndexUnusable: it cannot be used.
             BundleError: the model cannot be read.
         """
-        index = AnnoyIndex(self.shelf.folder(label), self.model_document().sha256)
+        index = AnnoyIndex(self.shelf.open_build(label), self.model_document().sha256)
         return measure_recall(index, queries, k)
 
     def model_page(self) -> ModelPage:
@@ -572,7 +574,8 @@ class Services:
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
         guard = index_guard(database, self.shelf)
-        self._opened.current = CurrentIndex(settings.index_root, model.sha256, guard, self.shelf.state)
+        current = CurrentIndex(settings.index_root, model.sha256, guard, self.shelf.state, self.shelf)
+        self._opened.current = current
         return EstimatePipeline(
             detector=detector_of(bundle),
             model=model,

@@ -17,6 +17,7 @@ from simsvc.adapters.index.files.stamp import Stamp, stamp
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.index.served_state import ServedState, state_in_files
 from simsvc.errors import (
+    BuildNotFound,
     IndexDamaged,
     IndexMissing,
     IndexModelMismatch,
@@ -53,6 +54,29 @@ class Guard(Protocol):
         """Log that files of the build in current.json are not as its manifest says."""
 
 
+class Builds(Protocol):
+    """The folders of builds."""
+
+    def open_build(self, label: str) -> Path:
+        """Return the local folder of a build; raises IndexUnusable."""
+
+    def build_path(self, label: str) -> Path:
+        """Return where that folder is, or would be; raises BuildNotFound if the label is malformed."""
+
+
+class _Below:
+    """Builds below the folder of current.json."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def open_build(self, label: str) -> Path:
+        return self._root / label
+
+    def build_path(self, label: str) -> Path:
+        return self._root / label
+
+
 class AnyBuild:
     """Lets every build into service."""
 
@@ -82,9 +106,11 @@ class CurrentIndex:
         model_sha256: str,
         guard: Guard | None = None,
         state: ServedState | None = None,
+        builds: Builds | None = None,
     ) -> None:
         self._root = root
         self._state = state or state_in_files(root)
+        self._builds = builds or _Below(root)
         self._changed = os.fspath(root / changed_files.FILE)
         self._manifest = ""
         self._model_sha256 = model_sha256
@@ -206,7 +232,7 @@ class CurrentIndex:
 
     def _take(self, index: LiveIndex, stamps: _Stamps) -> LiveIndex:
         self._index, self.problem, self._failed = index, None, None
-        self._manifest = os.fspath(self._root / index.label / manifests.FILE)
+        self._manifest = os.fspath(self._builds.build_path(index.label) / manifests.FILE)
         self._seen = stamps._replace(manifest=stamp(self._manifest))
         return index
 
@@ -216,8 +242,8 @@ class CurrentIndex:
         label, _ = self._state.pointer.read()
         if label is None:
             raise IndexMissing()
-        if self._state.is_shared and not (self._root / label).is_dir():
-            raise IndexMissing("elsewhere", label=label)
+        if self._state.is_shared:
+            self._fetch(label)
         self._guard.check(label)
         if index and seen and index.label == label and stamps.manifest == seen.manifest:
             return LiveIndex(index.base, self._journal.changes())
@@ -227,8 +253,16 @@ class CurrentIndex:
             self._guard.note_damaged(label, problem)
             raise
 
+    def _fetch(self, label: str) -> None:
+        """See that this host has a build that another one may have made."""
+        try:
+            self._builds.open_build(label)
+        except BuildNotFound:
+            raise IndexMissing("elsewhere", label=label) from None
+
     def _opened(self, label: str) -> LiveIndex:
-        index = LiveIndex(AnnoyIndex(self._root / label, self._model_sha256), self._journal.changes())
+        folder = self._builds.open_build(label)
+        index = LiveIndex(AnnoyIndex(folder, self._model_sha256), self._journal.changes())
         _log.info("index %s with %d faces is in service", index.label, index.count)
         return index
 
@@ -242,7 +276,10 @@ class CurrentIndex:
     def _files_stamp(self) -> object:
         """Return a value that differs when a file of the build in current.json does."""
         try:
-            folder = self._root / (self._state.pointer.read()[0] or "")
+            label = self._state.pointer.read()[0]
+            if label is None:
+                return None
+            folder = self._builds.build_path(label)
             with os.scandir(folder) as entries:
                 stats = [(entry.name, entry.stat(), entry.inode()) for entry in entries]
         except (IndexUnusable, OSError):

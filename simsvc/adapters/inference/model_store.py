@@ -14,7 +14,9 @@ from pathlib import Path
 from simsvc.adapters.inference.bundle import DOCUMENT, Bundle, load_bundle, load_document
 from simsvc.adapters.ops.atomic_files import sync
 from simsvc.adapters.ops.permissions import reading
+from simsvc.adapters.ops.set_aside import FolderAside
 from simsvc.errors import BundleDamaged, BundleError, BundleUnreadable, ModelGone
+from simsvc.ports import SetAside
 
 PREFIX = ".keeping-"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -77,11 +79,9 @@ class ModelStore:
                     continue  # not listed; records that need it get ModelGone
         return tuple(sorted(found, key=lambda bundle: (bundle.version, bundle.folder.name)))
 
-    def set_aside(self, bundle: Bundle) -> Path:
-        """Rename a kept model's folder aside and return its path."""
-        aside = bundle.folder.with_name(f"{PREFIX}{os.getpid()}-{bundle.folder.name}")
-        bundle.folder.rename(aside)
-        return aside
+    def set_aside(self, bundle: Bundle) -> SetAside:
+        """Rename a kept model's folder aside."""
+        return FolderAside.renamed(bundle.folder, f"{PREFIX}{os.getpid()}-{bundle.folder.name}")
 
 
 def _place(draft: Path, home: Path) -> None:

@@ -59,6 +59,8 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.DiskUnfit, errors.LogDiffers, errors.LogKeyRefused), 503),
     **dict.fromkeys((errors.WitnessMissing, errors.PartUnfit), 503),
     errors.OidcUnreachable: 503,
+    errors.ObjectMissing: 500,
+    errors.ObjectsUnavailable: 503,
 }
 """The nearest class in an error's ancestry decides."""
 
@@ -73,8 +75,12 @@ SENTENCES = {
         "Something went wrong. Try again. If the problem persists, tell the operator the request number."
     ),
 }
-BUSY_RETRY_AFTER_S = 2
-"""A full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms."""
+RETRY_AFTER_S: dict[type[SimsvcError], int] = {
+    Busy: 2,  # a full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms
+    errors.ObjectsUnavailable: 10,  # after two attempts of the object store's client
+    errors.IndexUnreachable: 10,
+}
+"""Seconds after which a request may succeed; the nearest class in an error's ancestry decides."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 """What can stand in a log: no blank, no line break."""
 
@@ -94,6 +100,13 @@ def status_of(error: SimsvcError | type[SimsvcError]) -> int:
     """Return the HTTP status of an error."""
     kind = error if isinstance(error, type) else type(error)
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
+
+
+def _temporary(error: SimsvcError) -> type[SimsvcError] | None:
+    """Return the class of an error that goes away by itself, or None."""
+    if isinstance(error, errors.ObjectsRefused):
+        return None
+    return next((kind for kind in type(error).__mro__ if kind in RETRY_AFTER_S), None)
 
 
 def is_for_program(path: str) -> bool:
@@ -134,7 +147,7 @@ def answer(error: Exception) -> ResponseReturnValue:
     if status >= 500:
         _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    headers |= {"Retry-After": str(BUSY_RETRY_AFTER_S)} if isinstance(error, Busy) else {}
+    headers |= {"Retry-After": str(RETRY_AFTER_S[kind])} if (kind := _temporary(error)) else {}
     more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
     return _problem(error.code, error.message, status, headers, **more)
 

@@ -135,7 +135,7 @@ class ServedKeeper:
             label = self._label()
             if label is not None:
                 manifest = self._shelf.manifest(label)
-                found.append(Watched("index", label, self._shelf.folder(label), manifest.files))
+                found.append(Watched("index", label, self._shelf.open_build(label), manifest.files))
         with suppress(BundleError):
             bundle = load_document(self._settings.bundle_dir)
             found.append(Watched("model", bundle.document_sha256, bundle.folder, bundle.files))
@@ -194,8 +194,8 @@ class ServedKeeper:
         label = None
         with _at_work, suppress(IndexUnusable):
             label = self._shelf.current()
-        manifest = self._root / (label or "") / "manifest.json"
-        return label, _stamp(manifest), _stamp(self._settings.bundle_dir / "model.json")
+        manifest = self._shelf.build_path(label) / "manifest.json" if label else None
+        return label, _stamp(manifest) if manifest else None, _stamp(self._settings.bundle_dir / "model.json")
 
     def _hashed(self, path: Path) -> Fingerprint:
         return gentle_fingerprint(path, self._pause)

@@ -48,7 +48,7 @@ def embeddings_in_service() -> tuple[str, Vectors]:
     label = shelf.current()
     if label is None:
         raise SystemExit("There is no index yet. Build one: `flask index build`.")
-    index = AnnoyIndex(shelf.folder(label), shelf.manifest(label).model.sha256)
+    index = AnnoyIndex(shelf.open_build(label), shelf.manifest(label).model.sha256)
     return label, np.array(index.embeddings())
 
 

@@ -1,0 +1,36 @@
+"""Construct what is kept in the object store, or in local folders where there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from simsvc.adapters.objects.fsspec_store import FsspecObjects, S3Access
+from simsvc.adapters.objects.local import LocalObjects
+from simsvc.adapters.objects.shared_folders import Kind, SharedFolders
+from simsvc.ports import ObjectStore
+from simsvc.settings import Settings
+
+
+def open_objects(settings: Settings) -> ObjectStore | None:
+    """Return the object store that the settings name, or None for folders of this machine; asks nothing."""
+    url = settings.objects
+    if not url:
+        return None
+    if url.startswith("file:"):
+        return LocalObjects(Path(unquote(urlsplit(url).path)), url)
+    access = S3Access(
+        settings.objects_endpoint,
+        settings.aws_region,
+        settings.aws_access_key_id,
+        settings.aws_secret_access_key,
+        settings.aws_session_token,
+    )
+    return FsspecObjects(url, access)
+
+
+def shared_folders(settings: Settings, objects: ObjectStore | None, kind: Kind) -> SharedFolders | None:
+    """Return the folders of a kind in the object store, or None for folders of this machine."""
+    if objects is None:
+        return None
+    return SharedFolders(objects, kind, settings.cache_dir, settings.cache_bytes)

@@ -30,6 +30,7 @@ from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.audit.served import admit, index_guard
 from simsvc.wiring.audit.witnesses import WitnessStatus
+from simsvc.wiring.cluster.parts import shared_parts
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
@@ -69,6 +70,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("index", lambda: _whole_index(services)),
             ("in service", lambda: _as_logged(services)),
             ("photo keys", lambda: _photo_keys(settings)),
+            *shared_parts(services),
         )
     )
 

@@ -131,7 +131,8 @@ class CurrentIndex:
         IndexModelMismatch if the only build was built with a different model, IndexNotServed if no build on
         disk may be in service, StoreError if the database cannot be asked.
         """
-        index, stamps, seen = self._index, self._stamps(), self._seen
+        seen = self._seen  # first: whoever follows a change sets it last
+        index, stamps = self._index, self._stamps()
         if index is not None and stamps == seen and not self._is_due_again():
             return index
         waits = index is None or seen is None or stamps.journal != seen.journal

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsvc.adapters.index.build_folders import BUILDS
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.files.manifest import FILE as MANIFEST
 from simsvc.adapters.inference.bundle import DOCUMENT
@@ -24,10 +25,11 @@ from simsvc.store.desk.batches import BatchStore
 from simsvc.store.index.adoption import AdoptionStore
 from simsvc.store.index.face_sets import FaceSetStore
 from simsvc.store.index.pointer import PointerStore
-from simsvc.wiring.cluster.objects import BUILDS, MODELS, WAITING, open_objects
+from simsvc.wiring.objects import open_objects
 from simsvc.wiring.services import open_database
 
-Said = Callable[[str], None]
+MODELS, WAITING = "models", "waiting"
+"""First parts of the names of objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _builds(objects: ObjectStore, shelf: IndexStore, scratch: Path) -> Mirrored:
     found = Mirrored()
     for label in shelf.labels():
         files = (*sorted(shelf.verify(label).files), MANIFEST)  # without the last one, there is no build
-        found += mirror(objects, f"{BUILDS}/{label}", shelf.open_build(label), files, scratch)
+        found += mirror(objects, f"{BUILDS.prefix}/{label}", shelf.open_build(label), files, scratch)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from simsvc.store.desk.batches import BatchStore
 from simsvc.store.index.adoption import AdoptionStore
 from simsvc.store.index.face_sets import FaceSetStore
 from simsvc.store.index.pointer import PointerStore
+from simsvc.store.records.estimates import EstimateStore
 from simsvc.wiring.objects import open_objects
 from simsvc.wiring.services import open_database
 
@@ -81,24 +82,10 @@ def adopt(settings: Settings, old: Old, progress: Progress) -> Adopted:
         if objects is None or not target.is_shared:
             raise AdoptionRefused("objects" if target.is_shared else "target")
         with _source(old, target) as source:
-            return _adopted(objects, source, target, old, progress)
+            settings.cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return _Adoption(objects, source, target, settings.cache_dir).of(old, progress)
     finally:
         target.close()
-
-
-def _adopted(
-    objects: ObjectStore, source: Database, target: Database, old: Old, progress: Progress
-) -> Adopted:
-    migrate.upgrade(target.engine)
-    if source is not target:
-        check_target(source, target)
-    scratch = old.batches
-    builds = _builds(objects, IndexStore(old.indexes), scratch)
-    models = _models(objects, ModelStore(old.models), scratch)
-    photos = _photos(objects, source, old.batches / "waiting", scratch)
-    tables = copy_records(source, target, progress) if source is not target else ()
-    label, sets = _in_service(IndexStore(old.indexes), target)
-    return Adopted(tables, _verified(target), builds, label, sets, models, photos)
 
 
 @contextmanager
@@ -117,32 +104,52 @@ def _source(old: Old, target: Database) -> Iterator[Database]:
         source.close()
 
 
-def _builds(objects: ObjectStore, shelf: IndexStore, scratch: Path) -> Mirrored:
-    found = Mirrored()
-    for label in shelf.labels():
-        files = (*sorted(shelf.verify(label).files), MANIFEST)  # without the last one, there is no build
-        found += mirror(objects, f"{BUILDS.prefix}/{label}", shelf.open_build(label), files, scratch)
-    return found
+@dataclass(frozen=True, slots=True)
+class _Adoption:
+    """From which database to which, and into which objects; they are read back into the folder `scratch`."""
 
+    objects: ObjectStore
+    source: Database
+    target: Database
+    scratch: Path
 
-def _models(objects: ObjectStore, models: ModelStore, scratch: Path) -> Mirrored:
-    found = Mirrored()
-    for kept in models.kept():
-        bundle = models.find(kept.document_sha256, kept.sha256)
-        files = (*sorted(bundle.files), DOCUMENT)
-        found += mirror(objects, f"{MODELS}/{bundle.document_sha256}", bundle.folder, files, scratch)
-    return found
+    def of(self, old: Old, progress: Progress) -> Adopted:
+        source, target, shelf = self.source, self.target, IndexStore(old.indexes)
+        migrate.upgrade(target.engine)
+        if source is not target:
+            check_target(source, target)
+        builds, models = self._builds(shelf), self._models(ModelStore(old.models))
+        photos = self._photos(old.batches / WAITING)
+        tables = copy_records(source, target, progress) if source is not target else ()
+        label, sets = _in_service(shelf, target)
+        return Adopted(tables, _verified(target), builds, label, sets, models, photos)
 
+    def _builds(self, shelf: IndexStore) -> Mirrored:
+        found = Mirrored()
+        for label in shelf.labels():
+            files = (*sorted(shelf.verify(label).files), MANIFEST)  # without the last one, there is no build
+            found += self._mirror(f"{BUILDS.prefix}/{label}", shelf.open_build(label), files)
+        return found
 
-def _photos(objects: ObjectStore, source: Database, waiting: Path, scratch: Path) -> Mirrored:
-    """Copy the photos of batches that are not finished."""
-    found = Mirrored()
-    for batch_id in BatchStore(source).unfinished():
-        folder = waiting / batch_id
-        files = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ()
-        for file in files:
-            found += mirror(objects, f"{WAITING}/{batch_id}", folder, (file,), scratch)
-    return found
+    def _models(self, models: ModelStore) -> Mirrored:
+        found = Mirrored()
+        for kept in models.kept():
+            bundle = models.find(kept.document_sha256, kept.sha256)
+            files = (*sorted(bundle.files), DOCUMENT)
+            found += self._mirror(f"{MODELS}/{bundle.document_sha256}", bundle.folder, files)
+        return found
+
+    def _photos(self, waiting: Path) -> Mirrored:
+        """Copy the photos of batches that are not finished."""
+        found = Mirrored()
+        for batch_id in BatchStore(self.source, EstimateStore(self.source)).unfinished():
+            folder = waiting / batch_id
+            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+                found += self._mirror(f"{WAITING}/{batch_id}", folder, (path.name,))
+        return found
+
+    def _mirror(self, prefix: str, folder: Path, files: Sequence[str]) -> Mirrored:
+        return mirror(self.objects, prefix, folder, files, self.scratch)
 
 
 def _in_service(shelf: IndexStore, target: Database) -> tuple[str | None, int]:

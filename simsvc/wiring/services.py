@@ -111,6 +111,7 @@ from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.store.reviews.undecided import UndecidedStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
+from simsvc.store.turns import Turns
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.audit.log import Outside, SignedCheckpoint
 from simsvc.values.events import COMMAND, Break
@@ -120,6 +121,7 @@ from simsvc.wiring.audit.event_stream import StreamLag, sink, stream_lag, stream
 from simsvc.wiring.audit.log_keeper import LogKeeperThread
 from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
+from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
 from simsvc.wiring.index_shelf import open_shelf
 
@@ -196,14 +198,16 @@ class Services:
         self._provider = OidcProvider(settings.oidc_issuer, *client, now) if settings.oidc_issuer else None
 
     def _log_keeper(self, key: Path) -> LogKeeper:
-        state, origin = LogStateFile(key.parent), self.settings.log_origin
+        state, origin = SharedLogState(key.parent, Turns(self.database)), self.settings.log_origin
         return LogKeeper(self.log_tree, LogKeyFile(key), state, self.log, self.now, origin)
 
     def _open_witnesses(self) -> None:
         settings, database = self.settings, self.database
         state = LogStateFile(settings.log_key_path.parent)
         self.witness_desk = WitnessDesk(settings, database, self.log, state, self.now)
-        self.witness_thread = WitnessThread(self.witness_desk, settings.log_key_path.parent, self.now)
+        self.witness_thread = WitnessThread(
+            self.witness_desk, settings.log_key_path.parent, self.now, Turns(database)
+        )
         self.cosignatures = CosignatureStore(database)
         self.streamer = streamer(settings, database, self.log, self.now)
         self.stream_thread = StreamThread(self.streamer)

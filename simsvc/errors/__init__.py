@@ -147,6 +147,7 @@ SimsvcError
 ├── WitnessUnknown             there is no witness of this name (witness_unknown)
 ├── WitnessLied                a witness gave an answer that cannot be true (witness_lied)
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
+├── HostRefused                this host differs from others that share its database (host_refused)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """

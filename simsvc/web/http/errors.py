@@ -57,7 +57,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     **dict.fromkeys((errors.DiskUnfit, errors.LogDiffers, errors.LogKeyRefused), 503),
-    errors.WitnessMissing: 503,
+    **dict.fromkeys((errors.WitnessMissing, errors.HostRefused), 503),
     errors.OidcUnreachable: 503,
 }
 """The nearest class in an error's ancestry decides."""
@@ -73,8 +73,10 @@ SENTENCES = {
         "Something went wrong. Try again. If the problem persists, tell the operator the request number."
     ),
 }
-BUSY_RETRY_AFTER_S = 2
-"""A full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms."""
+RETRY_AFTER_S: dict[type[SimsvcError], int] = {Busy: 2, errors.StoreError: 2, errors.HostRefused: 10}
+"""When a client may try again what was answered 503. A full queue of `web.traffic.admission` is empty by
+then: 33 photos of some 30 ms. A database is tried again after a second (`store.postgres.CLOSED_S`); a host
+looks at the others every ten."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 """What can stand in a log: no blank, no line break."""
 
@@ -134,9 +136,14 @@ def answer(error: Exception) -> ResponseReturnValue:
     if status >= 500:
         _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    headers |= {"Retry-After": str(BUSY_RETRY_AFTER_S)} if isinstance(error, Busy) else {}
+    headers |= _retry_after(error) if status == 503 else {}
     more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
     return _problem(error.code, error.message, status, headers, **more)
+
+
+def _retry_after(error: SimsvcError) -> dict[str, str]:
+    found = [seconds for kind, seconds in RETRY_AFTER_S.items() if isinstance(error, kind)]
+    return {"Retry-After": str(found[0])} if found else {}
 
 
 def _too_large(error: Exception) -> ResponseReturnValue:

@@ -156,6 +156,7 @@ SimsvcError
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
 ├── AdoptionRefused            one machine's installation cannot be moved (adoption_refused)
 ├── PartUnfit                  a part that hosts share is not as it should be (part_unfit)
+├── HostRefused                this host differs from others that share its database (host_refused)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """

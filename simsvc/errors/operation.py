@@ -428,3 +428,27 @@ class SettingsError(SimsvcError):
         ),
         "open_key": N_("Other accounts can read the session key file. Run `chmod 600 var/secret-key`."),
     }
+
+
+class HostRefused(SimsvcError):
+    """This host may not answer beside the others that share its database."""
+
+    code = "host_refused"
+    templates: ClassVar = {
+        "version": N_(
+            "Host %(host)s runs simsvc %(version)s, but %(other)s runs %(other_version)s with the same "
+            "database. Upgrade both to one version; until then %(host)s makes no estimates."
+        ),
+        "model": N_(
+            "The model of host %(host)s differs from that of %(other)s, which was there first. Give both the "
+            "same model; until then %(host)s makes no estimates."
+        ),
+        "key": N_(
+            "Host %(host)s signs sessions with another key than %(other)s. Set SIMSVC_SECRET_KEY to the same "
+            "value on all hosts; until then %(host)s makes no estimates."
+        ),
+        "clock": N_(
+            "The clock of host %(host)s differs from the database's by %(seconds)s seconds. Synchronise both "
+            "(NTP); until then %(host)s makes no estimates."
+        ),
+    }

@@ -16,6 +16,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql.base import ExecutableOption
 
 from simsvc.errors import StoreError, StoreNotMigrated
+from simsvc.store import postgres
 from simsvc.store.tables import EstimateRow
 from simsvc.values.events import NewEvent
 
@@ -30,9 +31,6 @@ STATEMENT_TIMEOUT_MS = 15_000
 """How long a statement of PostgreSQL may take, waiting for others included; for the same reason."""
 POOL_SIZE = 5
 """Connections of one process to PostgreSQL: one for each of gunicorn's four threads, and one to spare."""
-IDLE_TRANSACTION_MS = 60_000
-"""After which PostgreSQL ends a transaction that nobody goes on with: a stopped process must let go."""
-CONNECT_TIMEOUT_S = 10
 _BEGIN, _WAIT_MS = "simsvc_begin", "simsvc_wait_ms"
 READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
 """Execution options of a connection that only reads: it waits for no writer, and no writer for it."""
@@ -201,7 +199,7 @@ def open_engine(
     try:
         parsed = _with_driver(make_url(url))
         if parsed.get_backend_name() == "postgresql":
-            return _postgresql(parsed, pool_size, statement_timeout_ms)
+            return postgres.open_engine(parsed, pool_size, statement_timeout_ms)
         if file := _file_of(parsed):
             _make_folder(file.parent)
         engine = create_engine(parsed, hide_parameters=True)  # a file needs no ping: it does not go away
@@ -274,26 +272,6 @@ def _with_driver(url: URL) -> URL:
     """Return the URL with the one PostgreSQL driver that simsvc is tested with, where it names none."""
     plain = url.drivername in {"postgresql", "postgres"}
     return url.set(drivername="postgresql+psycopg") if plain else url
-
-
-def _postgresql(url: URL, pool_size: int, statement_timeout_ms: int) -> Engine:
-    limits = {
-        "statement_timeout": statement_timeout_ms,
-        "idle_in_transaction_session_timeout": IDLE_TRANSACTION_MS,
-    }
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        isolation_level="READ COMMITTED",  # who waited for the log then sees what the others appended
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "application_name": "simsvc",
-            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
-        },
-    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from simsvc.adapters.ops import backup
@@ -19,6 +18,7 @@ from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.wiring.index_shelf import adopt_files
+from simsvc.wiring.release import installed_version
 from simsvc.wiring.services import Services, open_database, private_places
 
 
@@ -105,11 +105,3 @@ def _events(folder: Path) -> int:
     if verdict.broken:
         raise BackupRefused("log", problem=verdict.broken.sentence)
     return verdict.events
-
-
-def installed_version() -> str:
-    """Return the version of simsvc, or "unknown" where it is not installed."""
-    try:
-        return version("simsvc")
-    except PackageNotFoundError:  # not installed
-        return "unknown"

@@ -48,7 +48,7 @@ def readiness(services: Services) -> tuple[Finding, ...]:
         ("log", lambda: _signing(services)),
         ("reads", lambda: _reads(services)),
     )
-    return look_over((*parts, *_outlets(services)))
+    return look_over((*parts, *_outlets(services), *_hosts(services)))
 
 
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
@@ -181,6 +181,17 @@ def _outlets(services: Services) -> Iterator[tuple[str, Look]]:
         yield "witnesses", lambda: _witnesses(services)
     if services.streamer is not None:
         yield "event stream", lambda: _stream(services)
+
+
+def _hosts(services: Services) -> Iterator[tuple[str, Look]]:
+    """Yield what is to be checked of this host among others, if it may share its database."""
+    if services.host_watch.is_set:
+        yield "host", lambda: _among_others(services)
+
+
+def _among_others(services: Services) -> str:
+    services.host_watch.require()
+    return f"{services.settings.host} answers as the other hosts do."
 
 
 def _witnesses(services: Services) -> str:

@@ -110,18 +110,23 @@ from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.store.reviews.undecided import UndecidedStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
+from simsvc.store.turns import Turns
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.audit.log import Outside, SignedCheckpoint
 from simsvc.values.events import COMMAND, Break
+from simsvc.values.hosts import Host
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
 from simsvc.wiring.audit.event_stream import StreamLag, sink, stream_lag, streamer
 from simsvc.wiring.audit.log_keeper import LogKeeperThread
 from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
+from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
+from simsvc.wiring.host_watch import HostWatch, host_id, key_digest
 from simsvc.wiring.index_shelf import open_shelf
 from simsvc.wiring.objects import open_objects
+from simsvc.wiring.release import installed_version, newest_revision
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -183,6 +188,7 @@ class Services:
         self.model_switches = ModelSwitchStore(self.database)
         self.verifications = VerificationStore(self.database)
         self.log_tree = LogTree(self.database)
+        self.host_watch = HostWatch(self.database, self._me, now)
         self.log_keeper = self._log_keeper(settings.log_key_path)
         self.log_thread = LogKeeperThread(self.log_keeper)
         self._open_witnesses()
@@ -196,14 +202,16 @@ class Services:
         self._provider = OidcProvider(settings.oidc_issuer, *client, now) if settings.oidc_issuer else None
 
     def _log_keeper(self, key: Path) -> LogKeeper:
-        state, origin = LogStateFile(key.parent), self.settings.log_origin
+        state, origin = SharedLogState(key.parent, Turns(self.database)), self.settings.log_origin
         return LogKeeper(self.log_tree, LogKeyFile(key), state, self.log, self.now, origin)
 
     def _open_witnesses(self) -> None:
         settings, database = self.settings, self.database
         state = LogStateFile(settings.log_key_path.parent)
         self.witness_desk = WitnessDesk(settings, database, self.log, state, self.now)
-        self.witness_thread = WitnessThread(self.witness_desk, settings.log_key_path.parent, self.now)
+        self.witness_thread = WitnessThread(
+            self.witness_desk, settings.log_key_path.parent, self.now, Turns(database)
+        )
         self.cosignatures = CosignatureStore(database)
         self.streamer = streamer(settings, database, self.log, self.now)
         self.stream_thread = StreamThread(self.streamer)
@@ -218,7 +226,7 @@ class Services:
 
     def start_log_threads(self) -> None:
         """Sign the log, tell the witnesses and stream events from now on; call it after a fork."""
-        for thread in (self.log_thread, self.witness_thread, self.stream_thread):
+        for thread in (self.log_thread, self.witness_thread, self.stream_thread, self.host_watch):
             thread.start()
 
     def stop_log_threads(self) -> None:
@@ -226,6 +234,32 @@ class Services:
         self.log_thread.stop()
         self.witness_thread.stop(LAST_S)
         self.stream_thread.stop(LAST_S)
+        self.host_watch.stop(0)
+
+    def _me(self) -> Host:
+        settings, opened = self.settings, self._opened.pipeline
+        model: str | None = None
+        with suppress(BundleError):
+            model = opened.bundle_sha256 if opened else self.model_document().document_sha256
+        return Host(
+            host_id(settings.host, settings.index_root),
+            settings.host,
+            installed_version(),
+            newest_revision(),
+            model,
+            key_digest(self.secret_key()),
+        )
+
+    def admit(self) -> None:
+        """Raise what keeps this host from making estimates.
+
+        Raises:
+            HostRefused: it differs from the others that share its database.
+            WitnessMissing: the settings require a witness, and none has seen the latest events.
+            StoreError: the database cannot be used.
+        """
+        self.host_watch.require()
+        self.witness_desk.require()
 
     def acknowledge_restore(self, words: str, actor: str = COMMAND) -> SignedCheckpoint:
         """Record that events were lost by a restore, and hold what witnesses saw against the log no longer.
@@ -590,7 +624,7 @@ class Services:
             keep_photos=settings.photo_days > 0,
             recorded=note_estimate,
             decoder=self.decoder,
-            admitted=self.witness_desk.require,
+            admitted=self.admit,
         )
 
     def _keep_model(self, bundle: Bundle) -> None:

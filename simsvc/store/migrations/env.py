@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from simsvc.store import request_keys, sent_forms
+from simsvc.store import hosts, request_keys, sent_forms
 from simsvc.store.access import second_factors, sessions, tokens
 from simsvc.store.audit import log_tiles
 from simsvc.store.desk import saved_views
@@ -15,7 +15,7 @@ from simsvc.store.tables import Table
 
 TABLES = (
     *(tokens, request_keys, saved_views, sent_forms, embeddings, sessions, second_factors),
-    *(referral_rows, notifications, log_tiles, face_sets, pointer),
+    *(referral_rows, notifications, log_tiles, face_sets, pointer, hosts),
 )
 """Modules whose tables the metadata would not know without their import."""
 

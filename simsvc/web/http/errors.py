@@ -57,7 +57,7 @@ STATUS: dict[type[SimsvcError], int] = {
     **dict.fromkeys((errors.BatchUnwritable, errors.PhotoLocked, errors.BundleError, errors.Busy), 503),
     **dict.fromkeys((errors.DecoderMissing, errors.IndexUnusable, errors.StoreError), 503),
     **dict.fromkeys((errors.DiskUnfit, errors.LogDiffers, errors.LogKeyRefused), 503),
-    **dict.fromkeys((errors.WitnessMissing, errors.PartUnfit), 503),
+    **dict.fromkeys((errors.WitnessMissing, errors.PartUnfit, errors.HostRefused), 503),
     errors.OidcUnreachable: 503,
     errors.ObjectMissing: 500,
     errors.ObjectsUnavailable: 503,
@@ -77,10 +77,12 @@ SENTENCES = {
 }
 RETRY_AFTER_S: dict[type[SimsvcError], int] = {
     Busy: 2,  # a full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms
+    errors.StoreError: 2,  # a database is tried again after a second (`store.postgres.CLOSED_S`)
+    errors.HostRefused: 10,  # a host looks at the others every ten seconds
     errors.ObjectsUnavailable: 10,  # after two attempts of the object store's client
     errors.IndexUnreachable: 10,
 }
-"""Seconds after which a request may succeed; the nearest class in an error's ancestry decides."""
+"""When a client may try again what was answered 503; the nearest class in an error's ancestry decides."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 """What can stand in a log: no blank, no line break."""
 
@@ -100,13 +102,6 @@ def status_of(error: SimsvcError | type[SimsvcError]) -> int:
     """Return the HTTP status of an error."""
     kind = error if isinstance(error, type) else type(error)
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
-
-
-def _temporary(error: SimsvcError) -> type[SimsvcError] | None:
-    """Return the class of an error that goes away by itself, or None."""
-    if isinstance(error, errors.ObjectsRefused):
-        return None
-    return next((kind for kind in type(error).__mro__ if kind in RETRY_AFTER_S), None)
 
 
 def is_for_program(path: str) -> bool:
@@ -147,9 +142,17 @@ def answer(error: Exception) -> ResponseReturnValue:
     if status >= 500:
         _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    headers |= {"Retry-After": str(RETRY_AFTER_S[kind])} if (kind := _temporary(error)) else {}
+    headers |= _retry_after(error) if status == 503 else {}
     more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
     return _problem(error.code, error.message, status, headers, **more)
+
+
+def _retry_after(error: SimsvcError) -> dict[str, str]:
+    """Return the header of an error that goes away by itself."""
+    if isinstance(error, errors.ObjectsRefused):
+        return {}
+    found = [RETRY_AFTER_S[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER_S]
+    return {"Retry-After": str(found[0])} if found else {}
 
 
 def _too_large(error: Exception) -> ResponseReturnValue:

@@ -1,4 +1,4 @@
-"""Sessions, tokens, records and forms are the same on every host: a change on one counts at once on the other."""
+"""Sessions, tokens and records are the same on every host: a change on one counts at once on the other."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from simsvc.adapters.index.files.embedding_cache import FILE
-from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.flows.audit.served import FILES, INDEX
 from simsvc.values.events import EventFilter, EventKind
 from simsvc.wiring.audit.served_keeper import ServedKeeper

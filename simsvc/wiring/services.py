@@ -40,7 +40,6 @@ from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
-from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.identity import RoleRule
@@ -121,7 +120,7 @@ from simsvc.wiring.audit.log_keeper import LogKeeperThread
 from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
-from simsvc.wiring.objects import open_objects, open_shelf
+from simsvc.wiring.objects import open_objects, open_shelf, open_spool
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -159,7 +158,7 @@ class Services:
         self.reads = ReadStore(self.database)
         self.read_log = _read_log(self.reads, settings)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
-        self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        self.waiting_room = open_spool(settings, self.objects)
         self._opened = _Opened()
         self._open_records(self.database)
         self.saved_views = SavedViewStore(self.database)

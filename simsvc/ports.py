@@ -356,14 +356,17 @@ class ObjectStore(Protocol):
 class PhotoSpool(Protocol):
     """Keeps the photos of a batch until they are judged."""
 
+    def check(self) -> None:
+        """Raise ObjectsUnavailable if photos could not be deleted now."""
+
     def filling(self, batch_id: str) -> AbstractContextManager[None]:
         """Hold a new batch's place while its photos come in; an upload that fails leaves nothing."""
 
     def put(self, batch_id: str, position: int, data: bytes) -> None:
-        """Keep a photo; raises BatchUnwritable."""
+        """Keep a photo; raises BatchUnwritable, ObjectsUnavailable."""
 
     def get(self, batch_id: str, position: int) -> bytes | None:
-        """Return a photo, or None where it is gone."""
+        """Return a photo, or None where it is gone; raises BatchUnwritable, ObjectsUnavailable."""
 
     def drop(self, batch_id: str, position: int) -> None:
         """Delete a photo."""

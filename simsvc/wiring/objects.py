@@ -8,6 +8,8 @@ from urllib.parse import unquote, urlsplit
 from simsvc.adapters.objects.fsspec_store import FsspecObjects, S3Access
 from simsvc.adapters.objects.local import LocalObjects
 from simsvc.adapters.objects.shared_folders import Kind, SharedFolders
+from simsvc.adapters.photos.batch_spool import BatchSpool
+from simsvc.adapters.photos.object_spool import ObjectSpool
 from simsvc.ports import ObjectStore
 from simsvc.settings import Settings
 
@@ -34,3 +36,10 @@ def shared_folders(settings: Settings, objects: ObjectStore | None, kind: Kind) 
     if objects is None:
         return None
     return SharedFolders(objects, kind, settings.cache_dir, settings.cache_bytes)
+
+
+def open_spool(settings: Settings, objects: ObjectStore | None) -> BatchSpool | ObjectSpool:
+    """Return what keeps the waiting photos of batches."""
+    if objects is None:
+        return BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+    return ObjectSpool(objects)

@@ -39,7 +39,6 @@ from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
 from simsvc.adapters.ops.work_process import StopSignal, work, worker_name
-from simsvc.adapters.photos.batch_spool import BatchSpool
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.identity import RoleRule
@@ -125,7 +124,7 @@ from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
 from simsvc.wiring.host_watch import HostWatch, host_id, key_digest
 from simsvc.wiring.index_shelf import open_shelf
-from simsvc.wiring.objects import open_objects
+from simsvc.wiring.objects import open_objects, open_spool
 from simsvc.wiring.release import installed_version, newest_revision
 
 _log = logging.getLogger(__name__)
@@ -163,7 +162,7 @@ class Services:
         self.reads = ReadStore(self.database)
         self.read_log = _read_log(self.reads, settings)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
-        self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        self.waiting_room = open_spool(settings, self.objects)
         self._opened = _Opened()
         self._open_records(self.database)
         self.saved_views = SavedViewStore(self.database)

@@ -147,6 +147,12 @@ SimsvcError
 ├── WitnessUnknown             there is no witness of this name (witness_unknown)
 ├── WitnessLied                a witness gave an answer that cannot be true (witness_lied)
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
+├── WideError                  work cannot be done on several hosts (wide_error)
+│   ├── RayMissing             ray_missing
+│   ├── RayUnreachable         ray_unreachable
+│   ├── HostUnfit              host_unfit
+│   └── WideFailed             wide_failed
+├── RemotePhotosUnavailable    photos in an object store cannot be read (remote_photos_unavailable)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """
@@ -163,4 +169,5 @@ from simsvc.errors.photos import *
 from simsvc.errors.records import *
 from simsvc.errors.referrals import *
 from simsvc.errors.requests import *
+from simsvc.errors.wide import *
 from simsvc.errors.witnesses import *

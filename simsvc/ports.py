@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from simsvc.errors import SimsvcError
 from simsvc.values import (
@@ -39,6 +39,26 @@ from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
 from simsvc.values.objects import ObjectFacts
 from simsvc.values.site_calibration import SiteCalibration
+
+Job_contra = TypeVar("Job_contra", contravariant=True)
+Done_co = TypeVar("Done_co", covariant=True)
+
+
+class WideWork(Protocol[Job_contra, Done_co]):
+    """Does one kind of work on many jobs, by the threads of this process or the cores of several hosts."""
+
+    def ordered(self, jobs: Iterable[Job_contra]) -> Iterator[Done_co]:
+        """Read the jobs lazily, and yield the results in order; raises what the work raises, or WideError."""
+
+
+class HostWork(Protocol[Job_contra, Done_co]):
+    """The work as a host does it, with the model that it holds."""
+
+    def __call__(self, job: Job_contra) -> Done_co:
+        """Return the result of a job."""
+
+    def given_up(self, job: Job_contra) -> Done_co:
+        """Return the result of a job that ended the process several times."""
 
 
 class PictureDecoder(Protocol):

@@ -316,6 +316,18 @@ class Settings(BaseSettings):
     neighbours: Whole = Field(
         default=12, ge=1, le=100, description="number of most similar reference faces compared with each face"
     )
+    ray_device: Literal["cpu", "cuda"] = Field(
+        default="cpu",
+        description="what runs the model on the hosts of a Ray cluster: `cpu`, or `cuda` with one process "
+        "for each GPU and `onnxruntime-gpu` installed there; `cuda` is not tested",
+    )
+    ray_workers: Whole = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="most processes on a Ray cluster; `0` for one on each of its cores, or its GPUs with "
+        "`SIMSVC_RAY_DEVICE=cuda`, when the work begins. More than it has makes Ray's autoscaler add hosts",
+    )
     threads: Whole = Field(default=1, ge=1, le=64, description="model threads in each worker")
     workers: Whole = Field(default_factory=cores, ge=1, le=256, description="worker processes of the server")
     bind: Annotated[str, AfterValidator(_bind)] = Field(

@@ -157,6 +157,12 @@ SimsvcError
 ├── AdoptionRefused            one machine's installation cannot be moved (adoption_refused)
 ├── PartUnfit                  a part that hosts share is not as it should be (part_unfit)
 ├── HostRefused                this host differs from others that share its database (host_refused)
+├── WideError                  work cannot be done on several hosts (wide_error)
+│   ├── RayMissing             ray_missing
+│   ├── RayUnreachable         ray_unreachable
+│   ├── HostUnfit              host_unfit
+│   └── WideFailed             wide_failed
+├── RemotePhotosUnavailable    photos in an object store cannot be read (remote_photos_unavailable)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """
@@ -175,4 +181,5 @@ from simsvc.errors.photos import *
 from simsvc.errors.records import *
 from simsvc.errors.referrals import *
 from simsvc.errors.requests import *
+from simsvc.errors.wide import *
 from simsvc.errors.witnesses import *

@@ -115,6 +115,10 @@ class EngineMissing(BundleError):
             "OpenVINO is not installed. Install it with `pip install 'simsvc[openvino]'`, or do not set "
             "SIMSVC_ENGINE."
         ),
+        "cuda": (
+            "ONNX Runtime finds no CUDA. Install `onnxruntime-gpu` in place of `onnxruntime`, and CUDA, "
+            "or do not set SIMSVC_RAY_DEVICE."
+        ),
     }
 
 

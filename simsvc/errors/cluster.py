@@ -70,5 +70,4 @@ class PartUnfit(SimsvcError):
         "batches": (
             "%(waiting)s photos of batches wait, and no worker takes them. Start one: `flask batch work`."
         ),
-        "ray": "No Ray cluster can be reached at %(address)s (%(problem)s). Start it, or unset RAY_ADDRESS.",
     }

@@ -51,8 +51,11 @@ def readiness(services: Services) -> tuple[Finding, ...]:
     return look_over((*parts, *_outlets(services), *_hosts(services)))
 
 
-def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
-    """Return the state of every part, with all hashes: takes seconds, or longer for a long log."""
+def everything(services: Services, progress: Progress, ray: str = "") -> tuple[Finding, ...]:
+    """Return the state of every part, with all hashes: takes seconds, or longer for a long log.
+
+    `ray` is the address of a Ray cluster to look at, or "" for none.
+    """
     settings = services.settings
     return look_over(
         (
@@ -70,7 +73,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("index", lambda: _whole_index(services)),
             ("in service", lambda: _as_logged(services)),
             ("photo keys", lambda: _photo_keys(settings)),
-            *shared_parts(services),
+            *shared_parts(services, ray),
         )
     )
 

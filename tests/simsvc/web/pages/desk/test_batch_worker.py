@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from simsvc.flows.access.accounts import utc_now
-from simsvc.flows.estimates import batch
+from simsvc.flows.estimates.batch import MOST_ATTEMPTS
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.flows.estimates.lease import LEASE_S
 from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow
@@ -170,19 +171,18 @@ def test_a_photo_that_ends_its_process_three_times_is_given_up(settings: Setting
     photos = desk.batch_book.photos(batch_id)
     assert [(photo.status, photo.code, photo.attempts) for photo in photos] == [
         ("estimated", None, 1),
-        ("failed", "not_judged", batch.MOST_ATTEMPTS + 1),
+        ("failed", "not_judged", MOST_ATTEMPTS + 1),
         ("estimated", None, 1),
     ]
 
 
 def work_dying(settings: Settings) -> None:
     """Work, in a process that one photo ends as a broken decoder would."""
-    judge = batch.estimate
 
-    def estimate(data: bytes, name: str, *more: Any) -> object:
+    def judge(data: bytes, name: str, *more: Any) -> object:
         if name == "deadly.jpg":
             os.kill(os.getpid(), signal.SIGKILL)
-        return judge(data, name, *more)
+        return estimate(data, name, *more)
 
-    batch.estimate = estimate  # type: ignore[assignment]
+    pytest.MonkeyPatch().setattr("simsvc.flows.estimates.batch.estimate", judge)
     Services(settings).work_batches()

@@ -193,9 +193,12 @@ def _next_photo(now: datetime, lease: timedelta, without: Collection[int]) -> Se
         BatchPhotoRow.lease_until <= now,
         BatchPhotoRow.lease_until > now + LONGEST_LEASES * lease,
     )
+    of_batch = [
+        select(column).where(BatchRow.sequence == BatchPhotoRow.batch).scalar_subquery()
+        for column in (BatchRow.public_id, BatchRow.asked_by)
+    ]  # no join: PostgreSQL would go through all batches that ended
     query = (
-        select(BatchPhotoRow, BatchRow.public_id, BatchRow.asked_by)
-        .join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)
+        select(BatchPhotoRow, *of_batch)
         .where(WAITING, free)
         .order_by(BatchPhotoRow.batch, BatchPhotoRow.attempts, BatchPhotoRow.position)
         .limit(1)

@@ -434,11 +434,11 @@ class Services:
         )
 
         def run(stop: StopSignal) -> None:
+            _forget_queue(self.settings.batch_dir)
             self.start_log_threads()
             loop.run(stop)
             self.stop_log_threads()
 
-        _forget_queue(self.settings.batch_dir)
         work(run)
 
     def _sweep(self) -> None:

@@ -16,6 +16,7 @@ from simsvc.errors import (
     DiskUnfit,
     IndexMissing,
     IndexModelMismatch,
+    ObjectsRefused,
     ReadsNotLogged,
     SettingsError,
     StoreError,
@@ -24,6 +25,7 @@ from simsvc.errors import (
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import check_prior
 from simsvc.flows.health import Degraded, Finding, Look, look_over
+from simsvc.ports import ObjectStore
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import sqlite_file
@@ -50,6 +52,20 @@ def readiness(services: Services) -> tuple[Finding, ...]:
     return look_over((*parts, *_outlets(services)))
 
 
+def _objects(services: Services) -> Iterator[tuple[str, Look]]:
+    """Yield what is to be checked of the object store, if one is set."""
+    objects = services.objects
+    if objects is not None:
+        yield "objects", lambda: _object_store(objects)
+
+
+def _object_store(objects: ObjectStore) -> str:
+    objects.check()
+    if objects.keeps_versions:
+        raise ObjectsRefused("versioned", store=objects.name)
+    return f"{objects.name} answers, and keeps no earlier versions."
+
+
 def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
     """Return the state of every part, with all hashes: takes seconds, or longer for a long log."""
     settings = services.settings
@@ -69,6 +85,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("index", lambda: _whole_index(services)),
             ("in service", lambda: _as_logged(services)),
             ("photo keys", lambda: _photo_keys(settings)),
+            *_objects(services),
         )
     )
 
@@ -77,7 +94,9 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     """Return the folders the service writes to."""
     file = sqlite_file(settings.database_url)
     beside = (file.parent,) if file else ()
-    return (*beside, settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    shared = (settings.cache_dir,) if settings.objects else ()
+    own = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    return (*beside, *own, *shared)
 
 
 def _open_model(services: Services) -> str | Degraded:
@@ -237,7 +256,7 @@ def _erasures(services: Services) -> str:
 def _kept_models(services: Services) -> str:
     kept = services.models.kept()
     for bundle in kept:
-        load_bundle(bundle.folder)
+        services.models.find(bundle.folder.name, None)
     return f"{len(kept)} kept for replays, all intact."
 
 

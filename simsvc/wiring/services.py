@@ -32,7 +32,6 @@ from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
-from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
@@ -120,7 +119,7 @@ from simsvc.wiring.audit.log_keeper import LogKeeperThread
 from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
-from simsvc.wiring.objects import open_objects, open_shelf, open_spool
+from simsvc.wiring.objects import open_models, open_objects, open_shelf, open_spool
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -188,7 +187,7 @@ class Services:
         self._open_witnesses()
         self.verifier = Verifier(self.log.snapshot, self.verifications, now, outside=self.outside)
         self.decoder = PhotoDecoder()
-        self.models = ModelStore(settings.model_root)
+        self.models = open_models(settings, self.objects)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
@@ -632,6 +631,7 @@ def private_places(settings: Settings) -> PrivatePlaces:
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
     folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    folders = (*folders, settings.cache_dir) if settings.objects else folders
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     keys = (settings.secret_key_file, settings.log_key_path, LogStateFile(settings.log_key_path.parent).path)

@@ -78,7 +78,7 @@ SENTENCES = {
 RETRY_AFTER_S: dict[type[SimsvcError], int] = {
     Busy: 2,  # a full queue of `web.traffic.admission` is empty by then: 33 photos of some 30 ms
     errors.ObjectsUnavailable: 10,  # after two attempts of the object store's client
-    errors.IndexUnreachable: 10,
+    **dict.fromkeys((errors.IndexUnreachable, errors.BundleUnreachable), 10),
 }
 """Seconds after which a request may succeed; the nearest class in an error's ancestry decides."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")

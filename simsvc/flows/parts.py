@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from simsvc.errors import PartUnfit, SimsvcError
+from simsvc.errors import ObjectsRefused, PartUnfit, SimsvcError
 from simsvc.values.hosts import ALLOWED_SKEW, Host
 
 LEAST_VERSION = 14
@@ -131,8 +131,8 @@ def look_at_objects(objects: Objects) -> str:
     """Write, read, list and delete an object, and return a sentence on the store.
 
     Raises:
-        PartUnfit: it gives back something else, or keeps versions.
-        ObjectsUnavailable: it does not answer, or refuses one of these.
+        PartUnfit: it gives back something else.
+        ObjectsUnavailable: it does not answer, refuses one of these, or keeps versions.
     """
     key, data = f"{PROBES}/{secrets.token_hex(16)}", secrets.token_bytes(32)
     objects.put(key, data)
@@ -144,5 +144,5 @@ def look_at_objects(objects: Objects) -> str:
     finally:
         objects.delete(key)
     if objects.keeps_versions:
-        raise PartUnfit("objects_kept", store=objects.name)
+        raise ObjectsRefused("versioned", store=objects.name)
     return f"{objects.name} can be written, read, listed and deleted from, and keeps no versions."

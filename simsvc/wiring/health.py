@@ -82,7 +82,9 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     """Return the folders the service writes to."""
     file = sqlite_file(settings.database_url)
     beside = (file.parent,) if file else ()
-    return (*beside, settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    shared = (settings.cache_dir,) if settings.objects else ()
+    own = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    return (*beside, *own, *shared)
 
 
 def _open_model(services: Services) -> str | Degraded:
@@ -253,7 +255,7 @@ def _erasures(services: Services) -> str:
 def _kept_models(services: Services) -> str:
     kept = services.models.kept()
     for bundle in kept:
-        load_bundle(bundle.folder)
+        services.models.find(bundle.folder.name, None)
     return f"{len(kept)} kept for replays, all intact."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from simsvc.adapters.inference.model_store import MODELS, ModelStore
 from simsvc.adapters.objects.fsspec_store import FsspecObjects, S3Access
 from simsvc.adapters.objects.local import LocalObjects
 from simsvc.adapters.objects.shared_folders import Kind, SharedFolders
@@ -43,3 +44,8 @@ def open_spool(settings: Settings, objects: ObjectStore | None) -> BatchSpool | 
     if objects is None:
         return BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
     return ObjectSpool(objects)
+
+
+def open_models(settings: Settings, objects: ObjectStore | None) -> ModelStore:
+    """Return the models that were in service."""
+    return ModelStore(settings.model_root, shared_folders(settings, objects, MODELS))

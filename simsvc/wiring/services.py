@@ -31,7 +31,6 @@ from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
-from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
@@ -124,7 +123,7 @@ from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
 from simsvc.wiring.host_watch import HostWatch, host_id, key_digest
 from simsvc.wiring.index_shelf import open_shelf
-from simsvc.wiring.objects import open_objects, open_spool
+from simsvc.wiring.objects import open_models, open_objects, open_spool
 from simsvc.wiring.release import installed_version, newest_revision
 
 _log = logging.getLogger(__name__)
@@ -193,7 +192,7 @@ class Services:
         self._open_witnesses()
         self.verifier = Verifier(self.log.snapshot, self.verifications, now, outside=self.outside)
         self.decoder = PhotoDecoder()
-        self.models = ModelStore(settings.model_root)
+        self.models = open_models(settings, self.objects)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
@@ -659,6 +658,7 @@ def private_places(settings: Settings) -> PrivatePlaces:
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
     folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    folders = (*folders, settings.cache_dir) if settings.objects else folders
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     keys = (settings.secret_key_file, settings.log_key_path, LogStateFile(settings.log_key_path.parent).path)

@@ -80,7 +80,7 @@ RETRY_AFTER_S: dict[type[SimsvcError], int] = {
     errors.StoreError: 2,  # a database is tried again after a second (`store.postgres.CLOSED_S`)
     errors.HostRefused: 10,  # a host looks at the others every ten seconds
     errors.ObjectsUnavailable: 10,  # after two attempts of the object store's client
-    errors.IndexUnreachable: 10,
+    **dict.fromkeys((errors.IndexUnreachable, errors.BundleUnreachable), 10),
 }
 """When a client may try again what was answered 503; the nearest class in an error's ancestry decides."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")

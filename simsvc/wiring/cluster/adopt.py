@@ -12,7 +12,7 @@ from simsvc.adapters.index.build_folders import BUILDS
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.files.manifest import FILE as MANIFEST
 from simsvc.adapters.inference.bundle import DOCUMENT
-from simsvc.adapters.inference.model_store import ModelStore
+from simsvc.adapters.inference.model_store import MODELS, ModelStore
 from simsvc.adapters.photos.object_spool import PREFIX as WAITING
 from simsvc.errors import AdoptionRefused
 from simsvc.flows.audit.verify_log import verify
@@ -31,9 +31,6 @@ from simsvc.store.index.pointer import PointerStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.wiring.objects import open_objects
 from simsvc.wiring.services import open_database
-
-MODELS = "models"
-"""First part of the names of objects of models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +145,7 @@ class _Adoption:
         for kept in models.kept():
             bundle = models.find(kept.document_sha256, kept.sha256)
             files = (*sorted(bundle.files), DOCUMENT)
-            found += self._mirror(f"{MODELS}/{bundle.document_sha256}", bundle.folder, files)
+            found += self._mirror(f"{MODELS.prefix}/{bundle.document_sha256}", bundle.folder, files)
         return found
 
     def _photos(self, waiting: Path) -> Mirrored:

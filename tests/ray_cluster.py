@@ -38,7 +38,7 @@ class SmallCluster:
         """Start a node, or the head."""
         command = [
             RAY, "start", "--block", "--disable-usage-stats",
-            "--object-store-memory", str(OBJECTS_BYTES), "--include-dashboard=false", *words,
+            "--object-store-memory", str(OBJECTS_BYTES), *words,
         ]  # fmt: skip
         node = subprocess.Popen(
             command,

@@ -26,7 +26,7 @@ BUILDS = 2
 SPARE = 1
 """Hosts that may be lost, or be upgraded, while the others carry the load."""
 MOST_PRIVATE_MB = 1_074.0
-"""Codes that a worker keeps in memory with Lance. Source: `adapters.index.engines.lance_table.CACHE_BYTES`."""
+"""Codes that a worker keeps in memory with Lance. Source: CACHE_BYTES in adapters/index/engines."""
 MONTH_H = 730
 KEPT_DAYS = 365
 """For which records are kept in the database, for its size."""

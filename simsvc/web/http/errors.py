@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, g, render_template, request
+from flask import Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -86,6 +86,7 @@ _log = logging.getLogger(__name__)
 def register(app: Flask) -> None:
     """Give the application its error handlers and every request its number."""
     app.before_request(_number_request)
+    app.after_request(_say_when)
     app.register_error_handler(SimsvcError, answer)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
@@ -136,14 +137,22 @@ def answer(error: Exception) -> ResponseReturnValue:
     if status >= 500:
         _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    headers |= _retry_after(error) if status == 503 else {}
+    if status == 503:
+        g.retry_after_s = _retry_after_s(error)
     more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
     return _problem(error.code, error.message, status, headers, **more)
 
 
-def _retry_after(error: SimsvcError) -> dict[str, str]:
-    found = [seconds for kind, seconds in RETRY_AFTER_S.items() if isinstance(error, kind)]
-    return {"Retry-After": str(found[0])} if found else {}
+def _retry_after_s(error: SimsvcError) -> int | None:
+    return next((after_s for kind, after_s in RETRY_AFTER_S.items() if isinstance(error, kind)), None)
+
+
+def _say_when(response: Response) -> Response:
+    """Say when to try again what was answered 503; registered early, so that it is not the limiter's time."""
+    after_s = g.get("retry_after_s")
+    if after_s is not None and response.status_code == 503:
+        response.headers["Retry-After"] = str(after_s)
+    return response
 
 
 def _too_large(error: Exception) -> ResponseReturnValue:

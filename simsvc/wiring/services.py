@@ -121,10 +121,10 @@ from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
-from simsvc.wiring.host_watch import HostWatch, host_id, key_digest
-from simsvc.wiring.index_shelf import open_shelf
+from simsvc.wiring.hosts.host_watch import HostWatch, host_id, key_digest
+from simsvc.wiring.hosts.index_shelf import open_shelf
+from simsvc.wiring.hosts.release import installed_version, newest_revision
 from simsvc.wiring.objects import open_models, open_objects, open_spool
-from simsvc.wiring.release import installed_version, newest_revision
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0

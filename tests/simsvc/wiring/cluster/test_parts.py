@@ -14,14 +14,15 @@ import pytest
 from simsvc.flows.health import Finding, look_over
 from simsvc.settings import Settings
 from simsvc.values.hosts import Host
-from simsvc.wiring.cluster import parts
-from simsvc.wiring.cluster.parts import shared_parts
+from simsvc.wiring.hosts import parts
+from simsvc.wiring.hosts.parts import shared_parts
 from simsvc.wiring.services import Services
 from tests.object_servers import READER, S3Server
 from tests.postgres_server import closed_database
-from tests.redis_server import PASSWORD, redis_server
-from tests.servers import free_port
+from tests.redis_server import redis_server
 from tests.small_site import make_small_site
+
+PASSWORD = "a password / with @ signs"  # noqa: S105 - of a server that ends with the test
 
 
 @pytest.fixture
@@ -82,12 +83,11 @@ def test_a_machine_of_its_own_has_no_shared_parts(tmp_path: Path) -> None:
     services.database.close()
 
 
-def test_rates_are_asked_of_redis(services: Services, tmp_path: Path) -> None:
+def test_rates_are_asked_of_redis(services: Services) -> None:
     """The address is shown without its password; once Redis is gone, the check fails and says the cure."""
-    port = free_port()
-    url = f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
-    services.settings = services.settings.model_copy(update={"rate_storage": url})
-    with redis_server(tmp_path, port):
+    with redis_server(PASSWORD) as (_, port):
+        url = f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
+        services.settings = services.settings.model_copy(update={"rate_storage": url})
         assert look(services)["rates"].sentence.startswith(
             f"Requests are counted at redis://:***@127.0.0.1:{port}"
         )

@@ -10,6 +10,8 @@ from simsvc.adapters.objects.fsspec_store import FsspecObjects, S3Access
 from simsvc.adapters.objects.local import LocalObjects
 from simsvc.adapters.objects.shared_folders import Kind, SharedFolders
 from simsvc.adapters.photos.batch_spool import BatchSpool
+from simsvc.adapters.photos.import_spool import ImportSpool
+from simsvc.adapters.photos.object_imports import ObjectImports
 from simsvc.adapters.photos.object_spool import ObjectSpool
 from simsvc.ports import ObjectStore
 from simsvc.settings import Settings
@@ -44,6 +46,13 @@ def open_spool(settings: Settings, objects: ObjectStore | None) -> BatchSpool | 
     if objects is None:
         return BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
     return ObjectSpool(objects)
+
+
+def open_imports(settings: Settings, objects: ObjectStore | None) -> ImportSpool:
+    """Return what keeps uploaded reference photos."""
+    if objects is None:
+        return ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
+    return ObjectImports(settings.import_dir, objects)
 
 
 def open_models(settings: Settings, objects: ObjectStore | None) -> ModelStore:

@@ -38,7 +38,6 @@ from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
 from simsvc.adapters.ops.work_process import StopSignal, work, worker_name
-from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.identity import RoleRule
 from simsvc.domain.accounts.quota import Quota
@@ -124,7 +123,7 @@ from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
 from simsvc.wiring.hosts.host_watch import HostWatch, host_id, key_digest
 from simsvc.wiring.hosts.index_shelf import open_shelf
 from simsvc.wiring.hosts.release import installed_version, newest_revision
-from simsvc.wiring.objects import open_models, open_objects, open_spool
+from simsvc.wiring.objects import open_imports, open_models, open_objects, open_spool
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -174,7 +173,7 @@ class Services:
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
         self.sent_forms = SentFormStore(self.database)
-        self.import_spool = ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
+        self.import_spool = open_imports(settings, self.objects)
         self.imports = Imports(self.import_spool, self._start_import, now, settings.max_batch_bytes)
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)

@@ -91,6 +91,21 @@ class FsspecObjects:
         path = self._path(key)
         self._ask("write", key, lambda fs: fs._pipe_file(path, data), len(data))
 
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one; return whether it was written; raises ObjectsUnavailable."""
+        bucket, _, path = self._path(key).partition("/")
+
+        async def write(fs: Any) -> bool:
+            try:
+                await fs._call_s3("put_object", Bucket=bucket, Key=path, Body=data, IfNoneMatch="*")
+            except OSError as error:
+                if _code(error) in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                    return False
+                raise
+            return True
+
+        return self._ask("write", key, write, len(data))
+
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content as an object; raises ObjectsUnavailable."""
         to, size_bytes = self._path(key), path.stat().st_size

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from simsvc.errors import SimsvcError
 from simsvc.values import (
     EVERY_FACE,
-    Batch,
     BatchNotes,
-    BatchPhoto,
     Client,
     Credentials,
     Crop,
@@ -22,6 +21,7 @@ from simsvc.values import (
     Face,
     FaceFilter,
     FloatVector,
+    Leased,
     Neighbour,
     NewPhoto,
     Photo,
@@ -37,7 +37,28 @@ from simsvc.values.audit.reads import Read
 from simsvc.values.audit.witnesses import Cosignature, Prove, Seen
 from simsvc.values.erasure import Erasable, Receipt
 from simsvc.values.events import LogState, Verification
+from simsvc.values.objects import ObjectFacts
 from simsvc.values.site_calibration import SiteCalibration
+
+Job_contra = TypeVar("Job_contra", contravariant=True)
+Done_co = TypeVar("Done_co", covariant=True)
+
+
+class WideWork(Protocol[Job_contra, Done_co]):
+    """Does one kind of work on many jobs, by the threads of this process or the cores of several hosts."""
+
+    def ordered(self, jobs: Iterable[Job_contra]) -> Iterator[Done_co]:
+        """Read the jobs lazily, and yield the results in order; raises what the work raises, or WideError."""
+
+
+class HostWork(Protocol[Job_contra, Done_co]):
+    """The work as a host does it, with the model that it holds."""
+
+    def __call__(self, job: Job_contra) -> Done_co:
+        """Return the result of a job."""
+
+    def given_up(self, job: Job_contra) -> Done_co:
+        """Return the result of a job that ended the process several times."""
 
 
 class PictureDecoder(Protocol):
@@ -119,6 +140,26 @@ class Index(Protocol):
 
     def thumbnail(self, face_id: str) -> bytes:
         """Return the face's thumbnail as JPEG bytes; raises FaceNotFound if the build has no such face."""
+
+
+class CurrentPointer(Protocol):
+    """Names the index build in service, for every process."""
+
+    def read(self) -> tuple[str | None, object]:
+        """Return the label "name/build" or None, and a value that differs after every `write`.
+
+        Raises IndexDamaged, IndexUnreadable, StoreError.
+        """
+
+    def write(self, label: str) -> None:
+        """Put a build into service; raises BuildNotFound if the label is malformed, OSError, StoreError."""
+
+
+class BuildLock(Protocol):
+    """Lets one process at a time build an index."""
+
+    def __call__(self, root: Path, name: str) -> AbstractContextManager[None]:
+        """Hold the lock for the index `name` under `root`; raises BuildRunning if another process does."""
 
 
 class Recorder(Protocol):
@@ -293,17 +334,62 @@ class IdentityBook(Protocol):
         """Add an account with an identity; raises NameTaken."""
 
 
+class ObjectStore(Protocol):
+    """Keeps bytes by name, each object whole or not at all; names are relative paths with slashes.
+
+    Every method raises ObjectsUnavailable if the store does not answer, and ObjectsRefused, which is one, if
+    trying again does not help.
+    """
+
+    name: str
+    """Without secrets, for logs and pages."""
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether what is deleted or overwritten remains in the store."""
+
+    def check(self) -> None:
+        """Raise ObjectsUnavailable if objects cannot be listed."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, in place of an earlier one."""
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one; return whether it was written."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Write a file's content as an object."""
+
+    def get(self, key: str) -> bytes:
+        """Return an object; raises ObjectMissing."""
+
+    def fetch(self, key: str, to: Path) -> None:
+        """Copy an object to a file; raises ObjectMissing, CacheUnwritable."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object, if there is one."""
+
+    def delete_all(self, prefix: str) -> None:
+        """Delete every object whose name begins with this and a slash."""
+
+    def keys(self, prefix: str) -> Iterator[ObjectFacts]:
+        """Yield every object whose name begins with this and a slash, in order; "" is all."""
+
+
 class PhotoSpool(Protocol):
     """Keeps the photos of a batch until they are judged."""
+
+    def check(self) -> None:
+        """Raise ObjectsUnavailable if photos could not be deleted now."""
 
     def filling(self, batch_id: str) -> AbstractContextManager[None]:
         """Hold a new batch's place while its photos come in; an upload that fails leaves nothing."""
 
     def put(self, batch_id: str, position: int, data: bytes) -> None:
-        """Keep a photo; raises BatchUnwritable."""
+        """Keep a photo; raises BatchUnwritable, ObjectsUnavailable."""
 
     def get(self, batch_id: str, position: int) -> bytes | None:
-        """Return a photo, or None where it is gone."""
+        """Return a photo, or None where it is gone; raises BatchUnwritable, ObjectsUnavailable."""
 
     def drop(self, batch_id: str, position: int) -> None:
         """Delete a photo."""
@@ -312,7 +398,40 @@ class PhotoSpool(Protocol):
         """Delete all photos of a batch."""
 
 
-class BatchBook(Protocol):
+class LeaseBook(Protocol):
+    """Leases waiting photos to workers. Every method is one transaction and raises StoreError.
+
+    What changes a photo raises AlreadyJudged if it waits no more, LeaseLost if the worker does not hold it.
+    """
+
+    def begin_next(
+        self, worker: str, now: datetime, lease_s: float, *, after: int = 0, without: Collection[int] = ()
+    ) -> Leased | None:
+        """Lease the next waiting photo to a worker and count one attempt, batch `after` being last in turn.
+
+        Batches `without` are left out.
+        """
+
+    def renew(self, leased: Leased, now: datetime, lease_s: float) -> bool:
+        """Prolong a lease; False where it is lost."""
+
+    def release(self, worker: str) -> None:
+        """End the leases of a worker that ended."""
+
+    def take_back(self, leased: Leased, problem: SimsvcError) -> None:
+        """Note why nothing can be judged just now, uncount the attempt and end the lease."""
+
+    def give_up(self, batch_id: str, position: int, refusal: SimsvcError, worker: str | None = None) -> None:
+        """Put a photo on record as failed."""
+
+    def recorder(self, batch_id: str, position: int, worker: str | None = None) -> Recorder:
+        """Return what puts estimate and photo on record together."""
+
+    def has_ended(self, batch_id: str) -> bool:
+        """Say whether no photo of a batch waits any more."""
+
+
+class BatchBook(LeaseBook, Protocol):
     """Keeps batches. Every method is one transaction and raises StoreError where the database fails."""
 
     def add(
@@ -328,21 +447,6 @@ class BatchBook(Protocol):
 
     def waiting_of(self, asked_by: str) -> Waiting:
         """Return what waits of an account's photos."""
-
-    def find(self, batch_id: str) -> Batch:
-        """Return a batch; raises BatchNotFound."""
-
-    def begin_next(self, batch_id: str) -> BatchPhoto | None:
-        """Count one attempt at the next waiting photo and return it."""
-
-    def take_back(self, batch_id: str, position: int, problem: SimsvcError) -> None:
-        """Note why nothing can be judged just now, and uncount the attempt."""
-
-    def give_up(self, batch_id: str, position: int, refusal: SimsvcError) -> None:
-        """Put a photo on record as failed."""
-
-    def recorder(self, batch_id: str, position: int) -> Recorder:
-        """Return what puts estimate and photo on record together."""
 
 
 class BulkBook(Protocol):
@@ -376,6 +480,16 @@ class ErasableRecords(Protocol):
 
     def erase_case(self, reference: str, actor: str, now: datetime) -> Receipt:
         """Erase a case; raises CaseNotFound."""
+
+
+class SetAside(Protocol):
+    """A model or an index build that nobody finds any more, but that can still be put back."""
+
+    def restore(self) -> None:
+        """Put it back."""
+
+    def delete(self) -> None:
+        """Delete it for good."""
 
 
 class RetirementBook(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -158,6 +159,23 @@ def _is_syslog(url: str) -> bool:
     return parts.scheme in SYSLOG_SCHEMES and (local or remote)
 
 
+def _objects(text: str) -> str:
+    """Return the address of the object store, without password or query."""
+    parts = urlsplit(text)
+    known = {"s3": bool(parts.netloc), "file": not parts.netloc and len(parts.path) > 1}
+    plain = not (parts.query or parts.fragment or "@" in parts.netloc) and ".." not in parts.path.split("/")
+    if not plain or not known.get(parts.scheme, False):
+        raise SettingsError("objects")
+    return text.rstrip("/")
+
+
+def _objects_endpoint(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise SettingsError("objects_endpoint")
+    return text.rstrip("/")
+
+
 def _event_stream(text: str) -> str:
     usable = _is_syslog(text)
     if not usable and text.startswith(("http://", "https://")):
@@ -286,11 +304,29 @@ class Settings(BaseSettings):
         le=3_600_000,
         description="milliseconds after which PostgreSQL cancels a statement",
     )
+    host_name: str = Field(
+        default="",
+        max_length=64,
+        description="name of this host, different from those of the others that share its PostgreSQL "
+        "database; without it, its network name",
+    )
     max_upload_bytes: Whole = Field(
         default=MAX_BYTES, ge=1_000, le=1_000_000_000, description="largest photo accepted, in bytes"
     )
     neighbours: Whole = Field(
         default=12, ge=1, le=100, description="number of most similar reference faces compared with each face"
+    )
+    ray_device: Literal["cpu", "cuda"] = Field(
+        default="cpu",
+        description="what runs the model on the hosts of a Ray cluster: `cpu`, or `cuda` with one process "
+        "for each GPU and `onnxruntime-gpu` installed there; `cuda` is not tested",
+    )
+    ray_workers: Whole = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="most processes on a Ray cluster; `0` for one on each of its cores, or its GPUs with "
+        "`SIMSVC_RAY_DEVICE=cuda`, when the work begins. More than it has makes Ray's autoscaler add hosts",
     )
     threads: Whole = Field(default=1, ge=1, le=64, description="model threads in each worker")
     workers: Whole = Field(default_factory=cores, ge=1, le=256, description="worker processes of the server")
@@ -397,7 +433,7 @@ class Settings(BaseSettings):
     )
     batch_dir: Folder = Field(
         default_factory=lambda: _home() / "var" / "batches",
-        description="folder of the photos waiting in batches and of their queue; must be on a local disk",
+        description="folder of the photos waiting in batches",
     )
     # several hundred photos from phones; a few such uploads do not fill a disk
     max_batch_bytes: Whole = Field(
@@ -432,6 +468,27 @@ class Settings(BaseSettings):
     # a week to look into doubtful labels
     import_days: Whole = Field(
         default=7, ge=1, le=365, description="days after which unused uploads of reference photos are deleted"
+    )
+    objects: Annotated[str, AfterValidator(_objects)] = Field(
+        default="",
+        description="where index builds, kept models, waiting photos and uploaded reference photos are, if "
+        "several hosts share them: `s3://bucket/prefix`, with `pip install 'simsvc[cluster]'`, or "
+        "`file:///folder` on a disk that all of them mount; without it, in the folders of this machine",
+    )
+    objects_endpoint: Annotated[str, AfterValidator(_objects_endpoint)] = Field(
+        default="",
+        description="address of the server of `s3://` objects, such as `https://s3.example`, if not Amazon's",
+    )
+    cache_dir: Folder = Field(
+        default_factory=lambda: _home() / "var" / "cache",
+        description="folder of local copies of index builds and models from the object store",
+    )
+    # some 15 builds of a million faces each
+    cache_bytes: Whole = Field(
+        default=50_000_000_000,
+        ge=1_000_000,
+        le=100_000_000_000_000,
+        description="most bytes of these copies; those that were not used for longest are dropped",
     )
     batch_worker: Flag = Field(
         default=True,
@@ -507,7 +564,7 @@ class Settings(BaseSettings):
         default="",
         repr=False,
         validation_alias="AWS_ACCESS_KEY_ID",
-        description="access key for `s3://` witnesses",
+        description="access key for `s3://` witnesses and objects",
     )
     aws_secret_access_key: str = Field(
         default="", repr=False, validation_alias="AWS_SECRET_ACCESS_KEY", description="its secret"
@@ -519,7 +576,9 @@ class Settings(BaseSettings):
         description="session token of temporary credentials",
     )
     aws_region: str = Field(
-        default="us-east-1", validation_alias="AWS_REGION", description="region of `s3://` witnesses"
+        default="us-east-1",
+        validation_alias="AWS_REGION",
+        description="region of `s3://` witnesses and objects",
     )
     event_stream: Annotated[str, AfterValidator(_event_stream)] = Field(
         default="",
@@ -541,6 +600,11 @@ class Settings(BaseSettings):
         "faces needs consent or is not allowed, switch it off",
     )
     log: Literal["json", "text"] = Field(default="json", description="format of the log, `json` or `text`")
+
+    @property
+    def host(self) -> str:
+        """Name of this host."""
+        return self.host_name or socket.gethostname()[:64]
 
     @property
     def log_key_path(self) -> Path:
@@ -583,6 +647,7 @@ class Settings(BaseSettings):
 FOR_COMMANDS = (
     *("bundle_dir", "gallery_dir", "index_root", "model_root", "batch_dir", "import_dir"),
     *("database_url", "disk_reserve_bytes", "threads", "engine", "log"),
+    *("objects", "objects_endpoint", "cache_dir", "cache_bytes"),
 )
 """Settings that a command started by the service must share with it."""
 

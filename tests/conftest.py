@@ -21,4 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(SLOW_S))
 
 
-pytest_plugins = ("tests.databases", "tests.small_site", "tests.witness_servers")
+pytest_plugins = (
+    *("tests.databases", "tests.object_servers", "tests.ray_cluster", "tests.small_site"),
+    "tests.witness_servers",
+)

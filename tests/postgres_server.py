@@ -7,7 +7,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ UNSAFE_AND_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off"
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(settings: Sequence[str] = UNSAFE_AND_FAST) -> Iterator[str]:
     """Start a server and give the address of its superuser's connections, without a database."""
     programs = _programs()
     account = _account()
@@ -34,7 +34,7 @@ def postgres_server() -> Iterator[str]:
     _run(account, programs / "initdb", "-D", data, "-U", "simsvc", "-A", "trust", "-E", "UTF8", "--no-sync")
     options = [
         f"-c{option}"
-        for option in (*UNSAFE_AND_FAST, "listen_addresses=", f"unix_socket_directories={folder}")
+        for option in (*settings, "listen_addresses=", f"unix_socket_directories={folder}")
     ]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -63,6 +63,21 @@ def fresh_database(server: str, name: str, template: str = "template1") -> Itera
         host = server.split(maxsplit=1)[0].removeprefix("host=")
         yield f"postgresql://simsvc@/{name}?host={host}"
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@contextmanager
+def closed_database(server: str, url: str) -> Iterator[None]:
+    """End every connection to a database, and let nobody connect meanwhile."""
+    name = url.partition("@/")[2].partition("?")[0]
+    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        )
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
 
 
 def _programs() -> Path:

@@ -27,14 +27,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return make_small_site(tmp_path_factory.mktemp("site"))
 
 
-def make_small_site(folder: Path, faces: int = FACES) -> Settings:
-    """Build model, index and database under `folder` and return settings that name them."""
+def make_small_site(folder: Path, faces: int = FACES, database_url: str = "") -> Settings:
+    """Build model, index and database under `folder`, or use that database, and return settings."""
     settings = load_settings({}).model_copy(
         update={
             "bundle_dir": make_tiny_bundle(folder / "model"),
             "gallery_dir": draw_gallery(folder / "gallery", faces),
             "index_root": folder / "indexes",
-            "database_url": sqlite_database(folder / "simsvc.sqlite3"),
+            "database_url": database_url or sqlite_database(folder / "simsvc.sqlite3"),
             "secret_key": "a key for tests, long enough to sign with",
             "log_key_file": folder / "simsvc.sqlite3-keys" / "log-key.pem",  # as `log_key_of`
             "upload_rate": "1000000 per minute",

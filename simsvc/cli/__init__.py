@@ -10,6 +10,7 @@ from simsvc.cli.audit.witnesses import forgive_command, resend_command, witnesse
 from simsvc.cli.backup import backup_group
 from simsvc.cli.batch import batch_group
 from simsvc.cli.check import check_command, settings_command
+from simsvc.cli.cluster import cluster_group
 from simsvc.cli.database import database_group
 from simsvc.cli.erase import erase_group
 from simsvc.cli.estimate import estimate_command
@@ -26,7 +27,7 @@ _RECORDS = (audit_group, batch_group, erase_group, face_group, index_group, mode
 _FACES = (import_group,)
 _ACCESS = (token_group, user_group)
 _DESK = (notify_group,)
-_INSTALLATION = (backup_group, check_command, database_group, settings_command)
+_INSTALLATION = (backup_group, check_command, cluster_group, database_group, settings_command)
 COMMANDS = (
     *(*_RECORDS, *_FACES, *_DESK, *_ACCESS, *_INSTALLATION),
     *(estimate_command, replay_command),

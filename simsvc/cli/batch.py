@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from simsvc.adapters.ops.batch_queue import end_with_parent
 from simsvc.adapters.ops.logs import configure
+from simsvc.adapters.ops.work_process import end_with_parent
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.wiring.audit.served_keeper import start_keeper
@@ -21,6 +21,7 @@ batch_group = AppGroup("batch", help="Process batches of photos.")
 def work_command(with_parent: bool) -> None:
     """Process waiting photos one by one, until stopped.
 
+    Any number of these processes, on any number of hosts with the same database and photos, share the work.
     Notifications are delivered, and the files in service are checked. `make run` starts this automatically.
     """
     configure(services().settings.log)

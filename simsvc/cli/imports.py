@@ -7,8 +7,8 @@ import os
 import click
 from flask.cli import AppGroup
 
-from simsvc.adapters.ops.batch_queue import GENTLE
 from simsvc.adapters.ops.logs import configure
+from simsvc.adapters.ops.work_process import GENTLE
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.wiring.imports import work_import

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -46,8 +47,15 @@ index_group = AppGroup("index", help="Build, list, verify and switch indexes.")
     "--if-needed", is_flag=True, help="Do nothing if the index in service is intact and fits the model."
 )
 @click.option("--use", is_flag=True, help="Put the build into service, even if another one is in service.")
-def build_command(
-    source: str, path: Path | None, name: str | None, engine: EngineName | None, if_needed: bool, use: bool
+@click.option("--ray", metavar="ADDRESS", help="Use the hosts of the Ray cluster at host:port.")
+def build_command(  # noqa: PLR0913, PLR0917 - one for each option
+    source: str,
+    path: Path | None,
+    name: str | None,
+    engine: EngineName | None,
+    if_needed: bool,
+    use: bool,
+    ray: str | None,
 ) -> None:
     """Build an index of reference faces and print a report.
 
@@ -64,7 +72,7 @@ def build_command(
         engine = engine or indexing.engine
         decoder, trained_on = indexing.decoder, indexing.trained_on
         request = BuildRequest(name or source, (photos,), engine, cores(), decoder, trained_on)
-        manifest = _built(indexing, request)
+        manifest = _built(indexing, request, ray)
         in_service = _in_service(indexing)
         if use or in_service is None:
             in_service = indexing.switcher.use(manifest.label).label
@@ -200,11 +208,15 @@ def _photos(source: str, path: Path | None) -> LabelledSource:
     return read_source(source, path or services().settings.gallery_dir)
 
 
-def _built(indexing: IndexServices, request: BuildRequest) -> Manifest:
+def _built(indexing: IndexServices, request: BuildRequest, ray: str | None) -> Manifest:
     model = indexing.model(request.engine, request.workers)
     detector, shelf = indexing.detector, indexing.shelf
     total = sum(len(source.photos) for source in request.sources)
-    with progress("face", f"index {request.name}", total) as advance:
+    with (
+        indexing.wide(ray, request, model) as wide,
+        progress("face", f"index {request.name}", total, lines=ray is not None) as advance,
+    ):
+        request = replace(request, wide=wide)
         return build(request, detector, model, shelf, on_built=indexing.on_built, progress=advance)
 
 

@@ -19,6 +19,7 @@ SimsvcError
 │   ├── BundleMissing          bundle_missing
 │   ├── BundleDamaged          bundle_damaged
 │   ├── BundleUnreadable       bundle_unreadable
+│   ├── BundleUnreachable      bundle_unreachable
 │   ├── ModelNotLogged         model_not_logged
 │   ├── EngineMissing          engine_missing
 │   └── DetectorDamaged        detector_damaged
@@ -31,6 +32,7 @@ SimsvcError
 │   ├── BuildNotFound          build_not_found
 │   ├── BuildRunning           build_running
 │   ├── IndexUnwritable        index_unwritable
+│   ├── IndexUnreachable       index_unreachable
 │   ├── IndexTooLarge          index_too_large
 │   └── IndexEngineUnfit       index_engine_unfit
 ├── SourceError                labelled photos cannot be read
@@ -128,7 +130,13 @@ SimsvcError
 │   ├── PhotoLost              photo_lost
 │   ├── NotJudged              not_judged
 │   ├── AlreadyJudged          already_judged
+│   ├── LeaseLost              lease_lost
 │   └── BatchNotFound          batch_not_found
+├── ObjectError                the object store does not do what is asked (object_error)
+│   ├── ObjectMissing          object_missing
+│   └── ObjectsUnavailable     objects_unavailable
+│       ├── ObjectsRefused     objects_refused
+│       └── CacheUnwritable    cache_unwritable
 ├── TableUnreadable            a CSV table cannot be read (table_unreadable)
 ├── AuditError                 the log cannot be audited as asked (audit_error)
 │   ├── CheckpointRefused      checkpoint_refused
@@ -147,6 +155,15 @@ SimsvcError
 ├── WitnessUnknown             there is no witness of this name (witness_unknown)
 ├── WitnessLied                a witness gave an answer that cannot be true (witness_lied)
 ├── ResultsRefused             the table of many photos' results cannot be written (results_refused)
+├── AdoptionRefused            one machine's installation cannot be moved (adoption_refused)
+├── PartUnfit                  a part that hosts share is not as it should be (part_unfit)
+├── HostRefused                this host differs from others that share its database (host_refused)
+├── WideError                  work cannot be done on several hosts (wide_error)
+│   ├── RayMissing             ray_missing
+│   ├── RayUnreachable         ray_unreachable
+│   ├── HostUnfit              host_unfit
+│   └── WideFailed             wide_failed
+├── RemotePhotosUnavailable    photos in an object store cannot be read (remote_photos_unavailable)
 ├── DeliveryFailed             a notification could not be delivered (delivery_failed)
 └── SettingsError              settings_invalid
 """
@@ -154,13 +171,16 @@ SimsvcError
 from simsvc.errors.accounts import *
 from simsvc.errors.base import *
 from simsvc.errors.batches import *
+from simsvc.errors.cluster import *
 from simsvc.errors.imports import *
 from simsvc.errors.index import *
 from simsvc.errors.labels import *
 from simsvc.errors.models import *
+from simsvc.errors.objects import *
 from simsvc.errors.operation import *
 from simsvc.errors.photos import *
 from simsvc.errors.records import *
 from simsvc.errors.referrals import *
 from simsvc.errors.requests import *
+from simsvc.errors.wide import *
 from simsvc.errors.witnesses import *

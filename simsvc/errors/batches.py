@@ -135,10 +135,6 @@ class BatchUnwritable(BatchError):
             "The service account cannot read the waiting photos. Make it the owner of the batches folder and "
             "everything in it (`chown -R`)."
         ),
-        "queue": (
-            "The batch queue %(folder)s/%(file)s cannot be opened. Make the service account the owner of its "
-            "folder and everything in it (`chown -R`), then try again."
-        ),
     }
 
 
@@ -175,6 +171,13 @@ class AlreadyJudged(BatchError):
 
     code = "already_judged"
     template = N_("The age in this photo has already been estimated. Check its batch.")
+
+
+class LeaseLost(BatchError):
+    """The photo is leased by another process, or by none."""
+
+    code = "lease_lost"
+    template = N_("Another process has taken over this photo, so this result was not recorded.")
 
 
 class BatchNotFound(BatchError):

@@ -19,6 +19,12 @@ class IndexMissing(IndexUnusable):
 
     code = "index_missing"
     template = N_("There is no index yet. Build one: `flask index build`.")
+    templates: ClassVar = {
+        "elsewhere": N_(
+            "Index build %(label)s is in service, but its files are not on this host. Copy its folder here, "
+            "or keep builds where every host finds them (SIMSVC_OBJECTS)."
+        ),
+    }
 
 
 class IndexDamaged(IndexUnusable):
@@ -156,6 +162,11 @@ class BuildRunning(IndexUnusable):
     template = N_(
         "Another index build is running in this folder. Wait until it has finished, then try again."
     )
+    templates: ClassVar = {
+        "elsewhere": N_(
+            "Another index build is running on one of the hosts. Wait until it has finished, then try again."
+        ),
+    }
 
 
 class IndexUnwritable(IndexUnusable):
@@ -166,6 +177,13 @@ class IndexUnwritable(IndexUnusable):
         "The index folder is not writable (%(problem)s). Free some space or correct its permissions, then "
         "try again."
     )
+
+
+class IndexUnreachable(IndexUnusable):
+    """An index build cannot be fetched from the object store now."""
+
+    code = "index_unreachable"
+    template = N_("The index builds cannot be fetched now. %(problem)s")
 
 
 class IndexTooLarge(IndexUnusable):

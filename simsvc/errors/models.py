@@ -103,6 +103,13 @@ class BundleUnreadable(BundleError):
     )
 
 
+class BundleUnreachable(BundleError):
+    """A kept model cannot be fetched from the object store now."""
+
+    code = "bundle_unreachable"
+    template = N_("The kept models cannot be fetched now. %(problem)s")
+
+
 class EngineMissing(BundleError):
     """The inference engine is not installed."""
 
@@ -114,6 +121,10 @@ class EngineMissing(BundleError):
         "openvino": N_(
             "OpenVINO is not installed. Install it with `pip install 'simsvc[openvino]'`, or do not set "
             "SIMSVC_ENGINE."
+        ),
+        "cuda": (
+            "ONNX Runtime finds no CUDA. Install `onnxruntime-gpu` in place of `onnxruntime`, and CUDA, "
+            "or do not set SIMSVC_RAY_DEVICE."
         ),
     }
 

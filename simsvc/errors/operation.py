@@ -360,6 +360,14 @@ class SettingsError(SimsvcError):
         "witness_required": (
             "SIMSVC_WITNESS_REQUIRED is 1, but SIMSVC_WITNESSES is not set. Set it and restart."
         ),
+        "objects": (
+            "SIMSVC_OBJECTS is not an address such as s3://bucket/prefix or file:///folder. Correct it and "
+            "restart."
+        ),
+        "objects_endpoint": (
+            "SIMSVC_OBJECTS_ENDPOINT is not an address that begins with http:// or https://, without a "
+            "password. Correct it and restart."
+        ),
         "event_stream": (
             "SIMSVC_EVENT_STREAM is not an address that begins with syslog://, syslog+tls://, syslog+udp://, "
             "http:// or https://. Correct it and restart."
@@ -419,4 +427,28 @@ class SettingsError(SimsvcError):
             "restrict access. For files of another owner, run `chmod go= PATH` as that owner."
         ),
         "open_key": N_("Other accounts can read the session key file. Run `chmod 600 var/secret-key`."),
+    }
+
+
+class HostRefused(SimsvcError):
+    """This host may not answer beside the others that share its database."""
+
+    code = "host_refused"
+    templates: ClassVar = {
+        "version": N_(
+            "Host %(host)s runs simsvc %(version)s, but %(other)s runs %(other_version)s with the same "
+            "database. Upgrade both to one version; until then %(host)s makes no estimates."
+        ),
+        "model": N_(
+            "The model of host %(host)s differs from that of %(other)s, which was there first. Give both the "
+            "same model; until then %(host)s makes no estimates."
+        ),
+        "key": N_(
+            "Host %(host)s signs sessions with another key than %(other)s. Set SIMSVC_SECRET_KEY to the same "
+            "value on all hosts; until then %(host)s makes no estimates."
+        ),
+        "clock": N_(
+            "The clock of host %(host)s differs from the database's by %(seconds)s seconds. Synchronise both "
+            "(NTP); until then %(host)s makes no estimates."
+        ),
     }

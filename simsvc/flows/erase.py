@@ -52,16 +52,19 @@ class Eraser:
         """Erase an estimate.
 
         Raises EstimateNotFound if the estimate does not exist or was erased already; StoreError if the
-        database cannot be written, with nothing erased.
+        database cannot be written, ObjectsUnavailable if waiting photos could not be deleted, both with
+        nothing erased.
         """
+        self.room.check()
         return self._dropped(self.records.erase_estimate(public_id, actor, self.now()))
 
     def case(self, reference: str, actor: str) -> Receipt:
         """Erase every estimate and waiting photo of a case.
 
-        Raises CaseNotFound if the case does not exist; StoreError if the database cannot be written, with
-        nothing erased.
+        Raises CaseNotFound if the case does not exist; StoreError if the database cannot be written,
+        ObjectsUnavailable if waiting photos could not be deleted, both with nothing erased.
         """
+        self.room.check()
         return self._dropped(self.records.erase_case(reference, actor, self.now()))
 
     def face(self, face_id: str, actor: str) -> tuple[int, tuple[str, ...]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -38,3 +39,16 @@ def in_order(
         finally:
             for future in pending:
                 future.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalThreads(Generic[Job, Done]):
+    """Work on the threads of this process, as the port `WideWork`."""
+
+    work: Callable[[Job], Done]
+    threads: int
+    ahead: int = AHEAD
+
+    def ordered(self, jobs: Iterable[Job]) -> Iterator[Done]:
+        """Process jobs as `in_order` does."""
+        return in_order(self.work, jobs, self.threads, self.ahead)

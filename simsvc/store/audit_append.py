@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -32,12 +32,23 @@ def append(session: Session, event: NewEvent) -> Event:
 
 def chain(connection: Connection, event: NewEvent) -> Event:
     """Append an event like `append`, within the caller's transaction on a bare connection."""
-    content, salt = canonical(event.content), secrets.token_bytes(SALT_BYTES)
+    return chain_all(connection, [event])[0]
+
+
+def chain_all(connection: Connection, events: Sequence[NewEvent]) -> list[Event]:
+    """Append events like `chain`, one after the other, with two inserts for all of them."""
+    new = [(event, canonical(event.content), secrets.token_bytes(SALT_BYTES)) for event in events]
     lock_log(connection)
-    last = last_event(connection)
-    chained = next_event(event, datetime.now(UTC), content_sha256(salt, content), last)
-    connection.execute(_ADD_EVENT, asdict(chained))
-    connection.execute(_ADD_CONTENT, {"seq": chained.seq, "salt": salt, "content": content})
+    last, chained = last_event(connection), []
+    for event, content, salt in new:
+        last = next_event(event, datetime.now(UTC), content_sha256(salt, content), last)
+        chained.append(last)
+    connection.execute(_ADD_EVENT, [asdict(event) for event in chained])
+    contents = zip(chained, new, strict=True)
+    connection.execute(
+        _ADD_CONTENT,
+        [{"seq": event.seq, "salt": salt, "content": content} for event, (_, content, salt) in contents],
+    )
     return chained
 
 

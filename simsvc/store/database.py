@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.sql.base import ExecutableOption
 
 from simsvc.errors import StoreError, StoreNotMigrated
+from simsvc.store import postgres
 from simsvc.store.tables import EstimateRow
 from simsvc.values.events import NewEvent
 
@@ -29,14 +31,13 @@ STATEMENT_TIMEOUT_MS = 15_000
 """How long a statement of PostgreSQL may take, waiting for others included; for the same reason."""
 POOL_SIZE = 5
 """Connections of one process to PostgreSQL: one for each of gunicorn's four threads, and one to spare."""
-IDLE_TRANSACTION_MS = 60_000
-"""After which PostgreSQL ends a transaction that nobody goes on with: a stopped process must let go."""
-CONNECT_TIMEOUT_S = 10
 _BEGIN, _WAIT_MS = "simsvc_begin", "simsvc_wait_ms"
 READING: Mapping[str, Any] = {_BEGIN: "BEGIN", "postgresql_readonly": True}
 """Execution options of a connection that only reads: it waits for no writer, and no writer for it."""
 _SNAPSHOT = {"postgresql": {"isolation_level": "REPEATABLE READ"}}
 """What it takes beside that so that all of its statements see the same instant, as they do on SQLite."""
+_QUICK = {"postgresql": {"isolation_level": "AUTOCOMMIT"}}
+"""What it takes so that a single query is one round trip, without those that begin and end a transaction."""
 
 SEARCH: Mapping[str, Any] = {"simsvc_search": True}
 """Execution options of a query that looks through many records: limits may choose a faster condition."""
@@ -45,6 +46,9 @@ Limit = ExecutableOption | Callable[[ORMExecuteState], ExecutableOption]
 InTransaction = Callable[[Session, str], NewEvent | None]
 """Writes what must be on record together with a record or not at all, given the id of the record; what it
 returns is logged after the record."""
+
+_shared: ContextVar[tuple[URL | None, Session | None]] = ContextVar("shared", default=(None, None))
+"""The transaction that other stores may join, and of which database."""
 
 
 class Database:
@@ -55,11 +59,18 @@ class Database:
     """
 
     def __init__(
-        self, url: str, pool_size: int = POOL_SIZE, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
+        self,
+        url: str,
+        pool_size: int = POOL_SIZE,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+        host: str = "",
     ) -> None:
+        self.host = host
+        """Name of this host, or "" if no other one shares the database."""
         self.engine = open_engine(url, pool_size, statement_timeout_ms)
         snapshot = _SNAPSHOT.get(self.engine.dialect.name, {})
         self._reader = self.engine.execution_options(**READING, **snapshot)
+        self._quick = self.engine.execution_options(**_QUICK.get(self.engine.dialect.name, READING))
         self._limits: tuple[Limit, ...] = ()
 
     def limited(self, *limits: Limit) -> Database:
@@ -83,6 +94,26 @@ class Database:
         """
         return _session(self.engine, self._limits)
 
+    @contextmanager
+    def shared_transaction(self) -> Iterator[Session]:
+        """Give what `transaction` does; until it ends, `joined` gives the same session to this thread."""
+        with self.transaction() as session:
+            token = _shared.set((self.engine.url, session))
+            try:
+                yield session
+            finally:
+                _shared.reset(token)
+
+    def joined(self) -> AbstractContextManager[Session]:
+        """Give the session of the thread's `shared_transaction` of this database, or one of its own."""
+        url, session = _shared.get()
+        return nullcontext(session) if session is not None and url == self.engine.url else self.transaction()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several hosts may use the database, so that it decides what files decide on one."""
+        return self.engine.dialect.name == "postgresql"
+
     def write_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of a transaction that may write, without a session, for busy inserts."""
         return _connected(self.engine)
@@ -94,6 +125,24 @@ class Database:
     def read_connection(self) -> AbstractContextManager[Connection]:
         """Give the connection of a transaction that only reads, without a session, for busy queries."""
         return _connected(self._reader)
+
+    def quick_connection(self) -> AbstractContextManager[Connection]:
+        """Give a connection for a single query that every request makes."""
+        return _connected(self._quick)
+
+    @contextmanager
+    def own_connection(self) -> Iterator[Connection]:
+        """Give a connection that nothing else gets, without a transaction, closed at the end."""
+        try:
+            connection = self._quick.connect()
+            connection.detach()
+        except SQLAlchemyError as error:
+            raise _typed(error) from error
+        try:
+            yield connection
+        finally:
+            with suppress(SQLAlchemyError):  # it may be lost already
+                connection.close()
 
     def check(self) -> None:
         """Ask the estimates table for nothing, to see that it answers."""
@@ -150,7 +199,7 @@ def open_engine(
     try:
         parsed = _with_driver(make_url(url))
         if parsed.get_backend_name() == "postgresql":
-            return _postgresql(parsed, pool_size, statement_timeout_ms)
+            return postgres.open_engine(parsed, pool_size, statement_timeout_ms)
         if file := _file_of(parsed):
             _make_folder(file.parent)
         engine = create_engine(parsed, hide_parameters=True)  # a file needs no ping: it does not go away
@@ -223,26 +272,6 @@ def _with_driver(url: URL) -> URL:
     """Return the URL with the one PostgreSQL driver that simsvc is tested with, where it names none."""
     plain = url.drivername in {"postgresql", "postgres"}
     return url.set(drivername="postgresql+psycopg") if plain else url
-
-
-def _postgresql(url: URL, pool_size: int, statement_timeout_ms: int) -> Engine:
-    limits = {
-        "statement_timeout": statement_timeout_ms,
-        "idle_in_transaction_session_timeout": IDLE_TRANSACTION_MS,
-    }
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        isolation_level="READ COMMITTED",  # who waited for the log then sees what the others appended
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "application_name": "simsvc",
-            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
-        },
-    )
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -8,10 +8,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from simsvc.errors import StoreError
+from simsvc.store import postgres
 from simsvc.store.database import READING
 
 FOLDER = Path(__file__).resolve().parent / "migrations"
@@ -24,7 +25,8 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             if connection.dialect.name == "postgresql":
-                connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table takes its time
+                connection.detach()
+                postgres.unlimited(connection)  # a large table takes its time
             command.upgrade(config, target)
     except SQLAlchemyError as error:
         raise StoreError("migration") from error

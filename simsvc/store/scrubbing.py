@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from simsvc.errors import StoreError
+from simsvc.store import postgres
 from simsvc.store.audit_append import append
 from simsvc.store.database import Store
 from simsvc.store.tables import Table, UnfinishedErasureRow
@@ -81,7 +82,7 @@ class Scrubber(Store):
             return self._database.fold_in(patience_s)
         options = {"isolation_level": "AUTOCOMMIT"}
         with self._database.engine.connect().execution_options(**options) as connection:
-            connection.execute(text("SET statement_timeout = 0"))
+            postgres.unlimited(connection)
             connection.execute(text(f"SET lock_timeout = {int(max(patience_s, 1) * 1000)}"))
             try:
                 return _rewritten(connection, tables, patience_s, all_sizes)

@@ -314,7 +314,10 @@ class BatchPhotoRow(Table):
     """One photo of a batch: waiting, or what became of it. Its bytes lie outside, until they are judged."""
 
     __tablename__ = "batch_photos"
-    __table_args__ = (Index("ix_batch_photos_batch_status", "batch", "status"),)
+    __table_args__ = (
+        Index("ix_batch_photos_batch_status", "batch", "status"),
+        partial_index("ix_batch_photos_waiting", ("batch", "attempts", "position"), "status = 'waiting'"),
+    )
 
     batch: Mapped[int] = mapped_column(ForeignKey("batches.sequence", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
@@ -333,6 +336,10 @@ class BatchPhotoRow(Table):
     photo_date: Mapped[date | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """On the disk while it waits; empty in batches that were sent before it was counted."""
+    leased_by: Mapped[str | None] = mapped_column(String(64))
+    """The worker that judges it; empty while nobody does."""
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """After which another worker may take it."""
 
 
 class IndexSwitchRow(Table):

@@ -75,6 +75,25 @@ class BatchPhoto:
 
 
 @dataclass(frozen=True, slots=True)
+class Leased:
+    """A waiting photo that one worker may judge until its lease ends.
+
+    Attributes:
+        batch_id: public ID of its batch.
+        number: of its batch.
+        asked_by: account that uploaded it.
+        worker: holder of the lease.
+        photo: with this attempt counted.
+    """
+
+    batch_id: str
+    number: int
+    asked_by: str
+    worker: str
+    photo: BatchPhoto
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A batch of photos.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from simsvc.adapters.ops import backup
@@ -18,6 +17,8 @@ from simsvc.store import migrate
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.wiring.hosts.index_shelf import adopt_files
+from simsvc.wiring.hosts.release import installed_version
 from simsvc.wiring.services import Services, open_database, private_places
 
 
@@ -78,6 +79,7 @@ def _log_restore(settings: Settings, folder: Path, about: dict[str, str]) -> Non
     database = open_database(settings)
     try:
         migrate.upgrade(database.engine)
+        adopt_files(settings, database)
         EventLog(database).note(NewEvent(EventKind.RESTORE, COMMAND, "backup", content))
         private_places(settings).close()
     finally:
@@ -103,11 +105,3 @@ def _events(folder: Path) -> int:
     if verdict.broken:
         raise BackupRefused("log", problem=verdict.broken.sentence)
     return verdict.events
-
-
-def installed_version() -> str:
-    """Return the version of simsvc, or "unknown" where it is not installed."""
-    try:
-        return version("simsvc")
-    except PackageNotFoundError:  # not installed
-        return "unknown"

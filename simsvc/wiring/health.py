@@ -30,6 +30,7 @@ from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.audit.served import admit, index_guard
 from simsvc.wiring.audit.witnesses import WitnessStatus
+from simsvc.wiring.hosts.parts import shared_parts
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
@@ -47,11 +48,14 @@ def readiness(services: Services) -> tuple[Finding, ...]:
         ("log", lambda: _signing(services)),
         ("reads", lambda: _reads(services)),
     )
-    return look_over((*parts, *_outlets(services)))
+    return look_over((*parts, *_outlets(services), *_hosts(services)))
 
 
-def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
-    """Return the state of every part, with all hashes: takes seconds, or longer for a long log."""
+def everything(services: Services, progress: Progress, ray: str = "") -> tuple[Finding, ...]:
+    """Return the state of every part, with all hashes: takes seconds, or longer for a long log.
+
+    `ray` is the address of a Ray cluster to look at, or "" for none.
+    """
     settings = services.settings
     return look_over(
         (
@@ -69,6 +73,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("index", lambda: _whole_index(services)),
             ("in service", lambda: _as_logged(services)),
             ("photo keys", lambda: _photo_keys(settings)),
+            *shared_parts(services, ray),
         )
     )
 
@@ -77,7 +82,9 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     """Return the folders the service writes to."""
     file = sqlite_file(settings.database_url)
     beside = (file.parent,) if file else ()
-    return (*beside, settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    shared = (settings.cache_dir,) if settings.objects else ()
+    own = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    return (*beside, *own, *shared)
 
 
 def _open_model(services: Services) -> str | Degraded:
@@ -181,6 +188,17 @@ def _outlets(services: Services) -> Iterator[tuple[str, Look]]:
         yield "event stream", lambda: _stream(services)
 
 
+def _hosts(services: Services) -> Iterator[tuple[str, Look]]:
+    """Yield what is to be checked of this host among others, if it may share its database."""
+    if services.host_watch.is_set:
+        yield "host", lambda: _among_others(services)
+
+
+def _among_others(services: Services) -> str:
+    services.host_watch.require()
+    return f"{services.settings.host} answers as the other hosts do."
+
+
 def _witnesses(services: Services) -> str:
     """Return what witnesses took and saw; a problem there is a warning, unless a witness is required."""
     desk = services.witness_desk
@@ -237,7 +255,7 @@ def _erasures(services: Services) -> str:
 def _kept_models(services: Services) -> str:
     kept = services.models.kept()
     for bundle in kept:
-        load_bundle(bundle.folder)
+        services.models.find(bundle.folder.name, None)
     return f"{len(kept)} kept for replays, all intact."
 
 

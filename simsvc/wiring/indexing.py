@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
-from simsvc.adapters.inference.chosen_model import building_model
+from simsvc.adapters.inference.chosen_model import building_model, engine_of
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
+from simsvc.domain.gallery.cached_embedding import Outcome
 from simsvc.domain.gallery.manifest import EngineName, Manifest
 from simsvc.flows.access.accounts import utc_now
 from simsvc.flows.audit.served import IndexGuard
+from simsvc.flows.gallery.build_index import BuildRequest
+from simsvc.flows.gallery.embed_faces import ReferenceJob
 from simsvc.flows.gallery.switch_index import Switcher
-from simsvc.ports import Detector, Model
+from simsvc.ports import Detector, Model, WideWork
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
 from simsvc.wiring.audit.served import admit, index_guard
+from simsvc.wiring.hosts.index_shelf import open_shelf
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
+from simsvc.wiring.wide import wide_embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,21 @@ class IndexServices:
         self.admit()
         return building_model(self.bundle, engine or self.engine, self.settings.threads, callers)
 
+    def wide(
+        self, ray: str | None, request: BuildRequest, model: Model
+    ) -> AbstractContextManager[WideWork[ReferenceJob, Outcome] | None]:
+        """Return what embeds photos on the Ray cluster at an address, or None without one.
+
+        Raises:
+            RayMissing: Ray is not installed.
+            RayUnreachable: there is no usable Ray cluster.
+        """
+        if ray is None:
+            return nullcontext()
+        engine = engine_of(request.engine)
+        probe = next((photo.path for source in request.sources for photo in source.photos), None)
+        return wide_embedding(ray, self.settings, engine, model, self.bundle.document_sha256, probe)
+
 
 def index_services(settings: Settings) -> IndexServices:
     """Return the services for the index commands.
@@ -67,7 +88,8 @@ def index_services(settings: Settings) -> IndexServices:
         StoreError: the database URL cannot be used.
     """
     bundle = load_bundle(settings.bundle_dir)
-    database, shelf = open_database(settings), open_shelf(settings)
+    database = open_database(settings)
+    shelf = open_shelf(settings, database)
     switcher, detector = make_switcher(bundle, shelf, database, utc_now), detector_of(bundle)
     decoder = PhotoDecoder(helpers_of_command())
     guard = index_guard(database, shelf)
@@ -78,8 +100,3 @@ def index_services(settings: Settings) -> IndexServices:
     return IndexServices(
         settings, bundle, detector, shelf, on_built, switcher, decoder, guard, lambda: admit(database, bundle)
     )
-
-
-def open_shelf(settings: Settings) -> IndexStore:
-    """Return the index builds alone, for what needs no model."""
-    return IndexStore(settings.index_root)

@@ -67,7 +67,7 @@ def _refitted(shelf: IndexStore, model_sha256: str, change: ChangeSet) -> Mappin
         current = shelf.current()
         if current is None or shelf.manifest(current).calibration is None:
             return {}
-        base = AnnoyIndex(shelf.folder(current), model_sha256)
+        base = AnnoyIndex(shelf.open_build(current), model_sha256)
         site = LiveIndex(base, shelf.journal.with_next(change)).refitted()
     except IndexUnusable as error:
         _log.warning("the site calibration stays as it was: %s", error.sentence)

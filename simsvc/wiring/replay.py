@@ -78,7 +78,7 @@ def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate)
     known = keeping.manifest_sha256(label)
     if known is not None and known != manifest_sha256(manifest):
         raise IndexDamaged("manifest_replaced", label=label)
-    base = AnnoyIndex(services.shelf.folder(label), answer.model_sha256 or "")
+    base = AnnoyIndex(services.shelf.open_build(label), answer.model_sha256 or "")
     return LiveIndex(base, services.shelf.journal.changes(answer.face_changes))
 
 

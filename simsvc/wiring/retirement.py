@@ -23,7 +23,6 @@ def retire_build(services: Services, text: str, actor: str, *, force: bool) -> s
         f"index:{label}",
         shelf.current() == label,
         keeping.made_with_build(label),
-        shelf.folder(label),
         lambda: shelf.set_aside(label),
         {"manifest_sha256": keeping.manifest_sha256(label)},
     )
@@ -51,7 +50,6 @@ def retire_model(services: Services, text: str, actor: str, *, force: bool) -> s
         f"model:{found[0].folder.name}",
         found[0].folder.name == _in_service(services),
         keeping.made_with_model(found[0].document_sha256, found[0].sha256),
-        found[0].folder,
         lambda: services.models.set_aside(found[0]),
         {"model_sha256": found[0].sha256, "version": found[0].version},
     )

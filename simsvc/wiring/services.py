@@ -6,7 +6,6 @@ import base64
 import copy
 import hmac
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import suppress
@@ -32,16 +31,13 @@ from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
-from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
-from simsvc.adapters.ops.batch_queue import BatchQueue
 from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
-from simsvc.adapters.photos.batch_spool import BatchSpool
-from simsvc.adapters.photos.import_spool import ImportSpool
+from simsvc.adapters.ops.work_process import StopSignal, work, worker_name
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.identity import RoleRule
 from simsvc.domain.accounts.quota import Quota
@@ -52,7 +48,6 @@ from simsvc.domain.gallery.manifest import Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.domain.model.card import ModelPage, card_parts, model_parts
 from simsvc.errors import (
-    BatchUnwritable,
     BundleError,
     IndexNotServed,
     IndexUnusable,
@@ -68,6 +63,7 @@ from simsvc.flows.audit.keep_log import LogKeeper
 from simsvc.flows.audit.log_start import log_start
 from simsvc.flows.audit.verifications import Verifier
 from simsvc.flows.estimates.batch import Batches
+from simsvc.flows.estimates.batch_work import BatchWork
 from simsvc.flows.estimates.estimate import ONE_VOTE_READING, EstimatePipeline, check_prior
 from simsvc.flows.gallery.import_faces import Imports
 from simsvc.flows.gallery.measure_recall import TimedRecall, measure_recall
@@ -111,16 +107,23 @@ from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.store.reviews.undecided import UndecidedStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.sent_forms import SentFormStore
+from simsvc.store.turns import Turns
 from simsvc.values import Crop, LabelledFace, Photo, Recall
 from simsvc.values.audit.log import Outside, SignedCheckpoint
 from simsvc.values.events import COMMAND, Break
+from simsvc.values.hosts import Host
 from simsvc.values.notifications import Channel
 from simsvc.values.referrals import Reader
 from simsvc.wiring.audit.event_stream import StreamLag, sink, stream_lag, streamer
 from simsvc.wiring.audit.log_keeper import LogKeeperThread
 from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
+from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
+from simsvc.wiring.hosts.host_watch import HostWatch, host_id, key_digest
+from simsvc.wiring.hosts.index_shelf import open_shelf
+from simsvc.wiring.hosts.release import installed_version, newest_revision
+from simsvc.wiring.objects import open_imports, open_models, open_objects, open_spool
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -137,7 +140,6 @@ class _Opened:
     pipeline: EstimatePipeline | None = None
     current: CurrentIndex | None = None
     model_mark: ChangedFile | None = None
-    queue: BatchQueue | None = None
 
 
 class Services:
@@ -152,12 +154,13 @@ class Services:
         self.settings = settings
         self.now = now
         self.database = open_database(settings)
-        self.shelf = IndexStore(settings.index_root)
+        self.objects = open_objects(settings)
+        self.shelf = open_shelf(settings, self.database, self.objects)
         self.log = EventLog(self.database, self.shelf.journal.sha256s, self._served_breaks)
         self.reads = ReadStore(self.database)
         self.read_log = _read_log(self.reads, settings)
         self.cipher = FernetCipher(settings.photo_keys) if settings.photo_keys else None
-        self.waiting_room = BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
+        self.waiting_room = open_spool(settings, self.objects)
         self._opened = _Opened()
         self._open_records(self.database)
         self.saved_views = SavedViewStore(self.database)
@@ -170,7 +173,7 @@ class Services:
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
         self.sent_forms = SentFormStore(self.database)
-        self.import_spool = ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
+        self.import_spool = open_imports(settings, self.objects)
         self.imports = Imports(self.import_spool, self._start_import, now, settings.max_batch_bytes)
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)
@@ -182,12 +185,13 @@ class Services:
         self.model_switches = ModelSwitchStore(self.database)
         self.verifications = VerificationStore(self.database)
         self.log_tree = LogTree(self.database)
+        self.host_watch = HostWatch(self.database, self._me, now)
         self.log_keeper = self._log_keeper(settings.log_key_path)
         self.log_thread = LogKeeperThread(self.log_keeper)
         self._open_witnesses()
         self.verifier = Verifier(self.log.snapshot, self.verifications, now, outside=self.outside)
         self.decoder = PhotoDecoder()
-        self.models = ModelStore(settings.model_root)
+        self.models = open_models(settings, self.objects)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
@@ -195,14 +199,16 @@ class Services:
         self._provider = OidcProvider(settings.oidc_issuer, *client, now) if settings.oidc_issuer else None
 
     def _log_keeper(self, key: Path) -> LogKeeper:
-        state, origin = LogStateFile(key.parent), self.settings.log_origin
+        state, origin = SharedLogState(key.parent, Turns(self.database)), self.settings.log_origin
         return LogKeeper(self.log_tree, LogKeyFile(key), state, self.log, self.now, origin)
 
     def _open_witnesses(self) -> None:
         settings, database = self.settings, self.database
         state = LogStateFile(settings.log_key_path.parent)
         self.witness_desk = WitnessDesk(settings, database, self.log, state, self.now)
-        self.witness_thread = WitnessThread(self.witness_desk, settings.log_key_path.parent, self.now)
+        self.witness_thread = WitnessThread(
+            self.witness_desk, settings.log_key_path.parent, self.now, Turns(database)
+        )
         self.cosignatures = CosignatureStore(database)
         self.streamer = streamer(settings, database, self.log, self.now)
         self.stream_thread = StreamThread(self.streamer)
@@ -217,7 +223,7 @@ class Services:
 
     def start_log_threads(self) -> None:
         """Sign the log, tell the witnesses and stream events from now on; call it after a fork."""
-        for thread in (self.log_thread, self.witness_thread, self.stream_thread):
+        for thread in (self.log_thread, self.witness_thread, self.stream_thread, self.host_watch):
             thread.start()
 
     def stop_log_threads(self) -> None:
@@ -225,6 +231,32 @@ class Services:
         self.log_thread.stop()
         self.witness_thread.stop(LAST_S)
         self.stream_thread.stop(LAST_S)
+        self.host_watch.stop(0)
+
+    def _me(self) -> Host:
+        settings, opened = self.settings, self._opened.pipeline
+        model: str | None = None
+        with suppress(BundleError):
+            model = opened.bundle_sha256 if opened else self.model_document().document_sha256
+        return Host(
+            host_id(settings.host, settings.index_root),
+            settings.host,
+            installed_version(),
+            newest_revision(),
+            model,
+            key_digest(self.secret_key()),
+        )
+
+    def admit(self) -> None:
+        """Raise what keeps this host from making estimates.
+
+        Raises:
+            HostRefused: it differs from the others that share its database.
+            WitnessMissing: the settings require a witness, and none has seen the latest events.
+            StoreError: the database cannot be used.
+        """
+        self.host_watch.require()
+        self.witness_desk.require()
 
     def acknowledge_restore(self, words: str, actor: str = COMMAND) -> SignedCheckpoint:
         """Record that events were lost by a restore, and hold what witnesses saw against the log no longer.
@@ -272,9 +304,7 @@ class Services:
         self.batch_book = BatchStore(database, self.estimates, quota)
         self.batch_triage = BatchTriageStore(database)
         room, most_bytes = self.waiting_room, settings.max_batch_bytes
-        self.batches = Batches(
-            self.batch_book, room, lambda batch_id: self.queue().put(batch_id), now, most_bytes, quota
-        )
+        self.batches = Batches(self.batch_book, room, now, most_bytes, quota)
 
     def seen_by(self, reader: Reader) -> Services:
         """Return the same services, whose stores find only what a reader may see."""
@@ -387,37 +417,32 @@ class Services:
     def _served_breaks(self) -> tuple[Break, ...]:
         return served_breaks(self.settings, self.database.unlimited(), self.shelf)
 
-    def queue(self) -> BatchQueue:
-        """Return the batch queue, opened on first use.
-
-        Raises:
-            BatchUnwritable: its folder or file cannot be written.
-        """
-        with self._opened.lock:
-            if self._opened.queue is None:
-                file = self.settings.batch_dir / "queue.sqlite3"
-                try:
-                    self._opened.queue = BatchQueue(file)
-                except (OSError, sqlite3.OperationalError) as error:
-                    raise BatchUnwritable("queue", folder=file.parent.name, file=file.name) from error
-            return self._opened.queue
-
     def work_batches(self, every_minute: Callable[[], object] = lambda: None) -> None:
-        """Process batches until the process is stopped, and call `every_minute` between photos."""
-        waiting = self.batch_book.unfinished
+        """Process batches until the process is stopped, and call `every_minute` between photos.
 
-        def take_up() -> tuple[str, ...]:
-            Scrubber(self.database).finish()
-            self.waiting_room.sweep(waiting, self.now())
-            self.sweep_imports()
-            return waiting()
-
-        self.queue().work(
-            lambda batch_id: self.batches.judge_next(batch_id, self.pipeline),
-            take_up,
-            every_minute,
-            (self.start_log_threads, self.stop_log_threads),
+        Photos are judged in a child process, which is replaced if it dies.
+        """
+        worker = worker_name()
+        loop = BatchWork(
+            begin=lambda: self.batch_book.release(worker),  # what a child that died had leased
+            judge_next=lambda last, held: self.batches.judge_next(
+                worker, self.pipeline, after=last, without=held
+            ),
+            every_minute=(self._sweep, every_minute),
         )
+
+        def run(stop: StopSignal) -> None:
+            _forget_queue(self.settings.batch_dir)
+            self.start_log_threads()
+            loop.run(stop)
+            self.stop_log_threads()
+
+        work(run)
+
+    def _sweep(self) -> None:
+        Scrubber(self.database).finish()
+        self.waiting_room.sweep(self.batch_book.unfinished, self.now())
+        self.sweep_imports()
 
     def sweep_imports(self) -> None:
         """Delete uploads of reference photos that were not used in time."""
@@ -441,7 +466,7 @@ class Services:
             BuildNotFound: there is no such build.
             IndexDamaged: its faces cannot be read.
         """
-        self.shelf.folder(label)  # open files stay readable after another process retired them
+        self.shelf.open_build(label)  # open files stay readable after another process retired them
         return LiveGallery(self._gallery(label), label.partition("/")[0], self.shelf.face_changes())
 
     def face_lister(self, label: str) -> FaceLister:
@@ -454,7 +479,7 @@ class Services:
         return self.gallery(label).lister(self._face_facts(label), self.shelf.calibration(label))
 
     def _read_face_facts(self, label: str) -> FaceFacts:
-        return read_facts(self.shelf.folder(label), self._gallery(label).faces)
+        return read_facts(self.shelf.open_build(label), self._gallery(label).faces)
 
     def build_figures(self, label: str) -> BuildFigures:
         """Return the figures of a build "name/build" for comparisons, without later changes of faces.
@@ -507,7 +532,7 @@ class Services:
             IndexUnusable: it cannot be used.
             BundleError: the model cannot be read.
         """
-        index = AnnoyIndex(self.shelf.folder(label), self.model_document().sha256)
+        index = AnnoyIndex(self.shelf.open_build(label), self.model_document().sha256)
         return measure_recall(index, queries, k)
 
     def model_page(self) -> ModelPage:
@@ -551,7 +576,7 @@ class Services:
             face_sha256s = self.shelf.journal.sha256s()
         except IndexUnusable:  # told when an estimate is asked for
             face_sha256s = ()
-        log_start(self.log, shown(self.settings), face_sha256s)
+        log_start(self.log, shown(self.settings), face_sha256s, self.database.host)
         ServedLog(self.database).log_earlier_builds()
         admit(self.database, load_document(self.settings.bundle_dir))
 
@@ -580,7 +605,8 @@ class Services:
         check_prior(model, settings.age_prior)
         self._keep_model(bundle)
         guard = index_guard(database, self.shelf)
-        self._opened.current = CurrentIndex(settings.index_root, model.sha256, guard)
+        current = CurrentIndex(settings.index_root, model.sha256, guard, self.shelf.state, self.shelf)
+        self._opened.current = current
         return EstimatePipeline(
             detector=detector_of(bundle),
             model=model,
@@ -595,7 +621,7 @@ class Services:
             keep_photos=settings.photo_days > 0,
             recorded=note_estimate,
             decoder=self.decoder,
-            admitted=self.witness_desk.require,
+            admitted=self.admit,
         )
 
     def _keep_model(self, bundle: Bundle) -> None:
@@ -631,6 +657,7 @@ def private_places(settings: Settings) -> PrivatePlaces:
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
     folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    folders = (*folders, settings.cache_dir) if settings.objects else folders
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     keys = (settings.secret_key_file, settings.log_key_path, LogStateFile(settings.log_key_path.parent).path)
@@ -663,7 +690,15 @@ def open_database(settings: Settings) -> Database:
     Raises:
         StoreError: the database URL cannot be used.
     """
-    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms)
+    host = "" if sqlite_file(settings.database_url) else settings.host
+    return Database(settings.database_url, settings.database_pool, settings.statement_timeout_ms, host)
+
+
+def _forget_queue(folder: Path) -> None:
+    """Delete the queue of versions before 0.2, which kept one beside the database."""
+    for file in sqlite_files(folder / "queue.sqlite3"):
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
 
 
 def make_switcher(

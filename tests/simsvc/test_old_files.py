@@ -21,6 +21,7 @@ from flask.testing import FlaskClient
 
 from tests.old_files.installation import PASSWORD, Installation, read, read_pages, send
 from tests.old_files.make import CLOSED, EXPECTED, INVITED, PEOPLE, REVOKED, described, replay
+from tests.simsvc.web.helpers import judge_all
 
 ARCHIVE = Path(__file__).parents[1] / "old_files" / "7b82fb7.tar.xz"
 
@@ -330,8 +331,7 @@ def test_a_waiting_batch_is_judged(files: Path, tmp_path: Path) -> None:
     """Photos that were waiting when the old commit stopped are judged."""
     site = migrated(files, tmp_path / "old")
     services = site.app.extensions["simsvc"]
-    while services.batches.judge_next(WAITING, services.pipeline):
-        pass
+    judge_all(services, WAITING)
     table = site.person("Otto Auditor").get(f"/batches/{WAITING}/results.csv", buffered=True).text
     assert re.findall(r'"(waiting|estimated|refused)"', table) == ["estimated", "refused"]
 

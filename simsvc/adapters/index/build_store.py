@@ -1,6 +1,6 @@
 """The index folder: builds are written to a draft, renamed and never changed.
 
-<root>/current.json                 which build is in service
+<root>/current.json                 which build is in service, unless a database says so
 <root>/.lock                        held while a build is made
 <root>/<name>/.building-<pid>-<random>/  a build in the making; swept by the next one if it died
 <root>/<name>/.embedded             what builds that were cut off had done; see
@@ -13,8 +13,8 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsvc.adapters.index import annoy_forest, annoy_index
-from simsvc.adapters.index.build_lock import build_lock
+from simsvc.adapters.index.build_folders import DRAFT_PREFIX, BuildFolders, LocalBuilds, SharedBuilds
 from simsvc.adapters.index.copies import find_copies
-from simsvc.adapters.index.current import read_current, write_current
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.embedding_cache import FILE, EmbeddedJournal
 from simsvc.adapters.index.files.face_columns import (
@@ -35,29 +34,27 @@ from simsvc.adapters.index.files.face_columns import (
     write_estimates,
     write_persons,
 )
-from simsvc.adapters.index.files.face_journal import FaceJournal
 from simsvc.adapters.index.files.gallery import Gallery, GalleryWriter
-from simsvc.adapters.ops.atomic_files import sync
-from simsvc.adapters.ops.permissions import reading
+from simsvc.adapters.index.served_state import ServedState, state_in_files
+from simsvc.adapters.objects.shared_folders import SharedFolders
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.face_changes import FaceChanges
 from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
-from simsvc.domain.gallery.manifest import BUILD_PATTERN, NAME_PATTERN, BuildFacts, Manifest, split_label
+from simsvc.domain.gallery.manifest import NAME_PATTERN, BuildFacts, Manifest
 from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
 from simsvc.domain.gallery.search_effort import Effort
 from simsvc.errors import (
     BuildNotFound,
     IndexDamaged,
     IndexTooLarge,
-    IndexUnreadable,
     IndexUnusable,
     IndexUnwritable,
 )
+from simsvc.ports import SetAside
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 
-DRAFT_PREFIX = ".building-"
 LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
 ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 """Distributions whose versions affect a build's bytes."""
@@ -66,8 +63,8 @@ ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "tor
 class IndexDraft:
     """A draft of a build; faces are added in final order."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, place: Callable[[Path, str], None]) -> None:
+        self._folder, self._place = folder, place
         self._gallery = GalleryWriter(folder)
         self.journal = EmbeddedJournal(folder.parent / FILE, (*LIBRARIES, *ENGINE_LIBRARIES.values()))
         self._rows = bytearray()
@@ -87,7 +84,7 @@ class IndexDraft:
         self._rows += embedding.astype(np.float32).tobytes()
 
     def finish(self, facts: BuildFacts) -> Manifest:
-        """Write all files, the manifest last, and rename the folder to its build ID."""
+        """Write all files, the manifest last, and make the folder that of its build."""
         self._gallery.finish()
         embeddings = np.frombuffer(self._rows, dtype=np.float32).reshape(len(self.faces), -1)
         effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
@@ -97,7 +94,7 @@ class IndexDraft:
         manifest = self._manifest(facts, effort, support, summary(photos, self.faces))
         manifest = replace(manifest, calibration=self._calibrated(facts.model.sha256, embeddings, photos))
         manifest = manifests.write(self._folder, manifest)
-        _place(self._folder, self._folder.parent / manifest.build)
+        self._place(self._folder, manifest.label)
         return manifest
 
     def _photos(self, dims: int) -> list[list[int]]:
@@ -138,11 +135,15 @@ class IndexDraft:
 
 
 class IndexStore:
-    """Every build under one root, and which of them is in service."""
+    """Every build under one root, and which of them is in service; `shared` has the builds of all hosts."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self, root: Path, state: ServedState | None = None, shared: SharedFolders | None = None
+    ) -> None:
         self.root = root
-        self.journal = FaceJournal(root)
+        self._builds: BuildFolders = LocalBuilds(root) if shared is None else SharedBuilds(shared)
+        self.state = state or state_in_files(root)
+        self.journal = self.state.journal
 
     @contextmanager
     def draft(self, name: str) -> Iterator[IndexDraft]:
@@ -154,10 +155,10 @@ class IndexStore:
         """
         if not NAME_PATTERN.fullmatch(name):
             raise BuildNotFound("name", name=name)
-        with _written(), build_lock(self.root, name):
+        with _written(), self.state.lock(self.root, name):
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
-            draft = IndexDraft(folder)
+            draft = IndexDraft(folder, self._builds.place)
             try:
                 yield draft
                 draft.journal.drop()
@@ -166,17 +167,8 @@ class IndexStore:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def labels(self) -> tuple[str, ...]:
-        """Return "name/build" of every build, in order; raises IndexUnreadable."""
-        with reading(IndexUnreadable):
-            names = _folders(self.root)
-            folders = [folder for name in names for folder in _folders(name)]
-        return tuple(
-            sorted(
-                f"{folder.parent.name}/{folder.name}"
-                for folder in folders
-                if BUILD_PATTERN.fullmatch(folder.name) and NAME_PATTERN.fullmatch(folder.parent.name)
-            )
-        )
+        """Return "name/build" of every build, in order; raises IndexUnreadable, IndexUnreachable."""
+        return self._builds.labels()
 
     def find(self, text: str) -> str:
         """Return the label for "name/build" or the start of a build ID; raises BuildNotFound if ambiguous."""
@@ -191,16 +183,16 @@ class IndexStore:
 
     def verify(self, label: str) -> Manifest:
         """Verify every file of a build and return its manifest; raises BuildNotFound, IndexDamaged."""
-        return manifests.verify(self.folder(label))
+        return manifests.verify(self.open_build(label))
 
     def manifest(self, label: str) -> Manifest:
         """Return a build's unverified manifest; raises BuildNotFound, or IndexDamaged if unreadable."""
-        return manifests.read(self.folder(label))
+        return self._builds.manifest(label)
 
     def manifest_sha256(self, label: str) -> str | None:
         """Return the SHA-256 of a build's manifest.json as it is on disk; None if it cannot be read."""
         try:
-            return hashlib.sha256((self.folder(label) / manifests.FILE).read_bytes()).hexdigest()
+            return hashlib.sha256(self._builds.manifest_bytes(label)).hexdigest()
         except (IndexUnusable, OSError):
             return None
 
@@ -210,7 +202,7 @@ class IndexStore:
 
     def gallery(self, label: str) -> Gallery:
         """Open a build's faces without changes; raises BuildNotFound, or IndexDamaged if unreadable."""
-        return Gallery(self.folder(label))
+        return Gallery(self.open_build(label))
 
     def calibration(self, label: str) -> SiteCalibration | None:
         """Return a build's latest site calibration, if any; raises BuildNotFound, IndexDamaged."""
@@ -223,7 +215,7 @@ class IndexStore:
 
         Raises BuildNotFound if there is no such build, IndexDamaged if they cannot be read.
         """
-        folder = self.folder(label)
+        folder = self.open_build(label)
         if ESTIMATES not in self.manifest(label).files:
             return None
         try:
@@ -233,37 +225,42 @@ class IndexStore:
 
     def current(self) -> str | None:
         """Return the build in service, or None; raises IndexDamaged if current.json is not valid."""
-        return read_current(self.root)
+        return self.state.pointer.read()[0]
 
     def switch(self, label: str) -> None:
         """Put a build into service; raises BuildNotFound, or IndexUnwritable for current.json."""
-        self.folder(label)
+        self._builds.check(label)
         with _written():
-            write_current(self.root, label)
+            self.state.pointer.write(label)
 
-    def set_aside(self, label: str) -> Path:
-        """Rename a build's folder aside and return its path; raises BuildNotFound, IndexUnwritable."""
-        folder = self.folder(label)
+    def set_aside(self, label: str) -> SetAside:
+        """Make a build disappear, so that it can be put back; raises BuildNotFound, IndexUnwritable."""
         with _written():
-            return folder.rename(folder.with_name(f"{DRAFT_PREFIX}{os.getpid()}-{folder.name}"))
+            return self._builds.set_aside(label)
 
-    def folder(self, label: str) -> Path:
-        """Return the folder of a build; raises BuildNotFound."""
-        folder = self.root.joinpath(*split_label(label))
-        with reading(IndexUnreadable):
-            there = folder.is_dir()
-        if not there:
-            raise BuildNotFound("unknown")
-        return folder
+    def open_build(self, label: str) -> Path:
+        """Return the local folder of a build, fetched from the object store if need be.
+
+        Raises BuildNotFound if there is no such build; IndexDamaged if what was fetched is damaged;
+        IndexUnreachable if it cannot be fetched now.
+        """
+        return self._builds.open(label, self._in_service)
+
+    def build_path(self, label: str) -> Path:
+        """Return where the local folder of a build is, or would be; raises BuildNotFound if malformed."""
+        return self._builds.path(label)
+
+    def _in_service(self) -> tuple[str, ...]:
+        """Return the build that is not dropped to make room for another one."""
+        with suppress(IndexUnusable):
+            current = self.current()
+            return (current,) if current else ()
+        return ()
 
     def _sweep(self) -> None:
+        self._builds.sweep()
         for folder in self.root.glob(f"*/{DRAFT_PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _folders(place: Path) -> list[Path]:
-    """Return the subfolders; unlike glob, raise if the folder is unreadable."""
-    return [entry for entry in place.iterdir() if entry.is_dir()] if place.is_dir() else []
 
 
 @contextmanager
@@ -274,16 +271,3 @@ def _written() -> Iterator[None]:
         raise IndexUnwritable(problem=str(error.strerror or error)) from None
     except MemoryError:
         raise IndexTooLarge("memory") from None
-
-
-def _place(draft: Path, home: Path) -> None:
-    """Rename a finished draft to its build ID, or keep an intact identical build."""
-    if home.exists():
-        try:
-            manifests.verify(home)
-        except IndexDamaged:
-            home.rename(draft.with_name(f"{draft.name}-damaged"))
-        else:
-            return
-    draft.rename(home)
-    sync(home.parent)

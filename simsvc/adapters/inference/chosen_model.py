@@ -28,7 +28,12 @@ def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1)
 
 def building_model(bundle: Bundle, engine: EngineName, threads: int, callers: int) -> Model:
     """Return the model as a build of an index runs it; see `served_model`."""
-    return served_model(bundle, "onnxruntime" if engine == "onnx" else engine, threads, callers)
+    return served_model(bundle, engine_of(engine), threads, callers)
+
+
+def engine_of(name: EngineName) -> Engine:
+    """Return the engine by the name that builds give it."""
+    return "onnxruntime" if name == "onnx" else name
 
 
 def _plugged_in(bundle: Bundle) -> Model:

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from simsvc.adapters.inference.bundle import LATER_OUTPUTS, OUTPUTS, Bundle, BundledModel, checked
 from simsvc.domain.photo.tensor import to_tensor
-from simsvc.errors import BundleDamaged
+from simsvc.errors import BundleDamaged, EngineMissing
 from simsvc.values import Crop, Prediction
 
 Precision = Literal["served", "fp32"]
+Device = Literal["cpu", "cuda"]
 NAME = "onnxruntime"
 
 
@@ -39,14 +40,24 @@ class OnnxModel(BundledModel):
     """Model port. Create it after the worker forked, because a session's threads do not survive a fork."""
 
     def __init__(
-        self, bundle: Bundle, threads: int = 1, precision: Precision = "served", graph: Path | None = None
+        self,
+        bundle: Bundle,
+        threads: int = 1,
+        precision: Precision = "served",
+        graph: Path | None = None,
+        device: Device = "cpu",
     ) -> None:
-        """Load the best graph for this processor, the fp32 graph, or another graph of the model."""
+        """Load the best graph for this processor, the fp32 graph, or another graph of the model.
+
+        On a GPU, with `onnxruntime-gpu`, it is the fp32 graph; raises EngineMissing without that.
+        """
         super().__init__(bundle)
         named = bundle.served_path if precision == "served" and has_int8() else bundle.graph_path
-        graph = graph or named
+        graph = graph or (bundle.graph_path if device == "cuda" else named)
         self.engine = f"{NAME} {'fp32' if graph == bundle.graph_path else 'int8'}"
-        self._session = _session(graph, threads)
+        if device == "cuda":
+            self.engine += " cuda"
+        self._session = _session(graph, threads, _providers(device))
         given = {output.name for output in self._session.get_outputs()}
         self._outputs = [name for name in (*OUTPUTS, *LATER_OUTPUTS) if name in given]
         self.has_distribution = LATER_OUTPUTS[0] in given
@@ -68,12 +79,22 @@ def _run_options(name: str, value: str) -> Any:
     return options
 
 
-def _session(graph: Path, threads: int) -> Any:
+def _providers(device: Device) -> list[str]:
+    import onnxruntime  # noqa: PLC0415 - as below
+
+    if device == "cpu":
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        raise EngineMissing("cuda")
+    return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def _session(graph: Path, threads: int, providers: Sequence[str]) -> Any:
     import onnxruntime  # noqa: PLC0415 - importing it starts threads, which do not survive a fork
 
     options = session_options(threads)
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # noqa: BLE001, RUF100 - ONNX Runtime's errors share no base but Exception
         raise BundleDamaged("unloadable", problem=str(error)) from None
     if {"crops"} != {i.name for i in session.get_inputs()} or not set(OUTPUTS) <= {

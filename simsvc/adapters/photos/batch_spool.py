@@ -26,6 +26,9 @@ class BatchSpool:
         self._root = root
         self._reserve_bytes = reserve_bytes
 
+    def check(self) -> None:
+        """Do nothing: what is deleted is deleted."""
+
     @contextmanager
     def filling(self, batch_id: str) -> Iterator[None]:
         """Create and lock a batch's folder during an upload.

@@ -22,9 +22,9 @@ NO_PICTURE = "no photo by its first bytes"
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A photo file; size and modification time as listed, or 0 if unreadable."""
+    """A photo file, or an object by its URL; size and modification time as listed, or 0 if unreadable."""
 
-    path: Path
+    path: Path | str
     shown: str
     size_bytes: int
     changed_ns: int

@@ -5,25 +5,29 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
-from simsvc.adapters.photos.photo_files import Listing, list_photos
+from simsvc.adapters.photos.photo_files import Listing
+from simsvc.adapters.photos.remote_photos import Place, list_places
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import ProgressLines, is_seen
 from simsvc.wiring.bulk import bulk_into
 
 NOT_RECORDED = "These estimates are not recorded: auditors cannot find them, and they cannot be replayed."
 
 
-def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
-    """Estimate every photo, write the table and print a summary.
+def estimate_all(places: Sequence[Place], out: Path, *, recorded: bool, ray: str | None = None) -> None:
+    """Estimate every photo, write the table and print a summary; with an address, on a Ray cluster.
 
     Exits with status 1 without photos or when interrupted; running the command again resumes the run.
     """
-    listing = list_photos(paths)
+    with sentences():
+        listing = list_places(places)
     files = listing.files
     if not files:
         problem = "No photos found. Name photos, or folders that contain photos."
@@ -31,13 +35,17 @@ def estimate_all(paths: Sequence[Path], out: Path, *, recorded: bool) -> None:
     if not recorded:
         click.echo(NOT_RECORDED, err=True)
     started = time.monotonic()
-    with sentences(), bulk_into(services(), out, recorded=recorded) as bulk:
+    with sentences(), bulk_into(services(), out, recorded=recorded, ray=ray, probe=files[0].path) as bulk:
         waiting = bulk.waiting(files)
         done = len(files) - len(waiting)
+        lines = ProgressLines("photo", done) if ray and not is_seen() else None
         with tqdm(total=len(files), initial=done, unit="photo", disable=None) as bar:
+            counted = count(done + 1)
 
             def advance() -> None:
                 bar.update()
+                if lines is not None:
+                    lines.advance(next(counted), len(files))
 
             bulk.judge(waiting, advance)
         counts = Counter(bulk.journal.done().values())

@@ -174,14 +174,14 @@ def line_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def from_lines(data: bytes) -> tuple[ChangeSet, ...]:
-    """Read all complete lines; a last line cut off by a crash is ignored.
+def from_lines(data: bytes, first: int = 1) -> tuple[ChangeSet, ...]:
+    """Read all complete lines, of which the first has this number; a last line that is cut off is ignored.
 
     Raises:
         IndexDamaged: a line was changed.
     """
     lines = data.split(b"\n")[:-1]
-    return tuple(_change_set(number, line) for number, line in enumerate(lines, 1))
+    return tuple(_change_set(number, line) for number, line in enumerate(lines, first))
 
 
 def _change_set(number: int, line: bytes) -> ChangeSet:

@@ -205,11 +205,12 @@ class LogKeeper:
             return self._sign(kept, [signer])
 
     def outside(self) -> Outside:
-        """Return what is known of the log from outside the database."""
+        """Return what is known of the log from outside the database; raises StoreError."""
         try:
             kept = self.state.read()
             if kept is None:
                 return Outside()
+            kept = self._with_successors(kept)
             if not kept.note:
                 return Outside(kept.keys)
             note = parse_note(kept.note)
@@ -261,6 +262,7 @@ class LogKeeper:
     def _signer(self) -> tuple[Signer, KeptState]:
         kept = self.state.read()
         if kept is not None:
+            kept = self._with_successors(kept)
             self._check_origin(kept.origin)
             self._finish_rotation(kept)
         if not self.key.exists():
@@ -273,6 +275,27 @@ class LogKeeper:
         if str(key) != kept.keys[-1].vkey:
             raise LogKeyRefused("wrong", file=self.key.name, wanted=kept.keys[-1].key_id)
         return (key, sign), kept
+
+    def _with_successors(self, kept: KeptState) -> KeptState:
+        """Add keys that another host put in use: each signed a checkpoint together with the one before."""
+        for key in self.tree.log_keys():
+            if key.vkey in {known.vkey for known in kept.keys}:
+                continue
+            if not self._is_successor(kept.keys[-1], key):
+                break
+            ended = replace(kept.keys[-1], until_size=key.since_size)
+            kept = replace(kept, keys=(*kept.keys[:-1], ended, replace(key, until_size=None)))
+        return kept
+
+    def _is_successor(self, last: LogKey, key: LogKey) -> bool:
+        first = self.tree.checkpoint(key.since_size)
+        if first is None:
+            return False
+        try:
+            both = [parse_vkey(last.vkey), parse_vkey(key.vkey)]
+            return set(verify_note(parse_note(first.note), both)) == set(both)
+        except (NoteRefused, VerifierKeyRefused):
+            return False
 
     def _check_origin(self, origin: str) -> None:
         if self.origin and self.origin != origin:

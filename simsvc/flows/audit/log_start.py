@@ -19,13 +19,17 @@ class Log(Protocol):
         """Log the content unless there is an event of this kind and subject."""
 
 
-def log_start(log: Log, settings: Mapping[str, str], face_sha256s: Sequence[str] = ()) -> None:
-    """Log the settings of a starting process, if they changed; raises StoreError.
+def log_start(
+    log: Log, settings: Mapping[str, str], face_sha256s: Sequence[str] = (), host: str = ""
+) -> None:
+    """Log the settings of a starting process, if they changed on its host; raises StoreError.
 
     Once, the sets in the file of face changes are logged, too: those of earlier versions were logged without
     their SHA-256.
     """
-    log.note_change(NewEvent(EventKind.SETTINGS, COMMAND, "settings", dict(settings)))
+    log.note_change(
+        NewEvent(EventKind.SETTINGS, COMMAND, f"settings@{host}" if host else "settings", dict(settings))
+    )
     if face_sha256s:
         sets = {str(number): sha256 for number, sha256 in enumerate(face_sha256s, 1)}
         log.note_once(NewEvent(EventKind.FACE, COMMAND, FACE_CHANGES, {"what": "noted", "sets": sets}))

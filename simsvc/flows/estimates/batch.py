@@ -1,10 +1,14 @@
-"""Batches: photos uploaded together and estimated one by one, each recorded exactly once."""
+"""Batches: photos uploaded together and estimated one by one, each recorded exactly once.
+
+The database alone says what waits: any number of workers, on any host that has the photos, share the work.
+"""
 
 from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,14 +19,16 @@ from simsvc.errors import (
     AlreadyJudged,
     BatchEmpty,
     BatchTooLarge,
+    LeaseLost,
     NotJudged,
     PhotoLost,
     PhotoTooManyBytes,
     SimsvcError,
 )
 from simsvc.flows.estimates.estimate import EstimatePipeline, estimate
+from simsvc.flows.estimates.lease import LEASE_S, renewing
 from simsvc.ports import BatchBook, PhotoSpool
-from simsvc.values import BatchNotes, BatchPhoto, Declaration, NewPhoto, Waiting
+from simsvc.values import BatchNotes, Declaration, Leased, NewPhoto, Waiting
 
 MOST_PHOTOS = 5_000
 """Photos of one batch: as many as may wait of one account by default (`SIMSVC_MAX_WAITING_PHOTOS`)."""
@@ -38,12 +44,19 @@ Table = Iterable[CaseRow] | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What became of a worker's turn: the number of a batch, and whether it can go on at once."""
+
+    number: int
+    goes_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Batches:
-    """Operations on batches: `put` queues one, of at most so many unpacked bytes; an account has a quota."""
+    """Operations on batches of at most so many unpacked bytes; an account has a quota."""
 
     book: BatchBook
     room: PhotoSpool
-    put: Callable[[str], None]
     now: Callable[[], datetime]
     most_bytes: int = 1_000_000_000
     quota: Quota = NO_QUOTA
@@ -56,7 +69,7 @@ class Batches:
         read_cases: Callable[[], Table],
         read_notes: Callable[[], BatchNotes] = BatchNotes,
     ) -> str:
-        """Store the photos, record and queue the batch, and return its public ID.
+        """Store the photos, record the batch, and return its public ID.
 
         Photos are read one by one; if reading raises, nothing is left behind. The table and then the notes
         are read after the photos.
@@ -74,52 +87,71 @@ class Batches:
             if not photos:
                 raise _empty(notes)
             self.book.add(batch_id, name, _named(photos), asked_by, self.now(), notes)
-        self._ask(batch_id)
         return batch_id
 
-    def judge_next(self, batch_id: str, pipeline: EstimatePipeline | Callable[[], EstimatePipeline]) -> bool:
-        """Judge the next photo of a batch and say whether to go on with the batch at once.
+    def judge_next(
+        self,
+        worker: str,
+        pipeline: EstimatePipeline | Callable[[], EstimatePipeline],
+        *,
+        after: int = 0,
+        without: Collection[int] = (),
+    ) -> Turn | None:
+        """Judge the next waiting photo of any batch; None if there is none that no other worker has leased.
 
         A photo without a usable face is refused. If model, index or database are not available, the photo
         keeps waiting. A photo that crashes the process is retried up to `MOST_ATTEMPTS` times.
-        """
-        photo = self.book.begin_next(batch_id)
-        if photo is None:
-            self.room.clear(batch_id)
-            return False
-        try:
-            return self._judged(batch_id, photo, pipeline() if callable(pipeline) else pipeline)
-        except AlreadyJudged:
-            return True
-        except SimsvcError as error:
-            _log.error("batch %s waits: %s", batch_id, error.sentence)
-            self.book.take_back(batch_id, photo.position, error)
-            return False
 
-    def _judged(self, batch_id: str, photo: BatchPhoto, pipeline: EstimatePipeline) -> bool:
+        Args:
+            worker: identifies this process among all workers; judges one photo at a time.
+            pipeline: estimates the photo, or makes what does.
+            after: number of the batch that had the last turn; the next batch comes first.
+            without: numbers of batches that are left out.
+
+        Raises StoreError if the database cannot be used.
+        """
+        leased = self.book.begin_next(worker, self.now(), LEASE_S, after=after, without=without)
+        if leased is None:
+            return None
+        try:
+            with renewing(self.book, leased, self.now):
+                self._judged(leased, pipeline() if callable(pipeline) else pipeline)
+        except (AlreadyJudged, LeaseLost) as error:
+            _log.info("photo %s of batch %s: %s", leased.photo.position, leased.batch_id, error)
+        except SimsvcError as error:
+            _log.error("batch %s waits: %s", leased.batch_id, error.sentence)
+            with suppress(AlreadyJudged, LeaseLost):
+                self.book.take_back(leased, error)
+            return Turn(leased.number, goes_on=False)
+        return Turn(leased.number, goes_on=True)
+
+    def _judged(self, leased: Leased, pipeline: EstimatePipeline) -> None:
+        batch_id, photo = leased.batch_id, leased.photo
         data = self.room.get(batch_id, photo.position)
         if data is None:
-            self.book.give_up(batch_id, photo.position, PhotoLost())
+            self._give_up(leased, PhotoLost())
         elif photo.attempts > MOST_ATTEMPTS:
-            self.book.give_up(batch_id, photo.position, NotJudged())
+            self._give_up(leased, NotJudged())
         else:
-            asked_by = self.book.find(batch_id).asked_by
-            recorder = self.book.recorder(batch_id, photo.position)
-            self._estimate(batch_id, photo, data, replace(pipeline, recorder=recorder), asked_by)
+            recorder = self.book.recorder(batch_id, photo.position, leased.worker)
+            self._estimate(leased, data, replace(pipeline, recorder=recorder))
         self.room.drop(batch_id, photo.position)
-        return True
+        if self.book.has_ended(batch_id):
+            self.room.clear(batch_id)  # a worker that was killed may have left a photo that it had recorded
 
-    def _estimate(
-        self, batch_id: str, photo: BatchPhoto, data: bytes, pipeline: EstimatePipeline, asked_by: str
-    ) -> None:
+    def _estimate(self, leased: Leased, data: bytes, pipeline: EstimatePipeline) -> None:
+        photo = leased.photo
         try:
             declared = Declaration(photo.case_reference, photo.birth_date, photo.photo_date)
-            estimate(data, photo.name, pipeline, asked_by, declared)
+            estimate(data, photo.name, pipeline, leased.asked_by, declared)
         except SimsvcError:
             raise
         except Exception:  # a bug: the other photos must not wait for a fix
-            _log.exception("photo %s of batch %s failed", photo.position, batch_id)
-            self.book.give_up(batch_id, photo.position, NotJudged())
+            _log.exception("photo %s of batch %s failed", photo.position, leased.batch_id)
+            self._give_up(leased, NotJudged())
+
+    def _give_up(self, leased: Leased, refusal: SimsvcError) -> None:
+        self.book.give_up(leased.batch_id, leased.photo.position, refusal, leased.worker)
 
     def _kept(self, batch_id: str, incoming: Incoming, before: Waiting) -> list[NewPhoto]:
         photos: list[NewPhoto] = []
@@ -137,13 +169,6 @@ class Batches:
             refusal = None if data is not None else PhotoTooManyBytes("in_batch")
             photos.append(NewPhoto(name, refusal=refusal, size_bytes=size_bytes))
         return photos
-
-    def _ask(self, batch_id: str) -> None:
-        """Queue work; a failing queue only delays the recorded batch."""
-        try:
-            self.put(batch_id)
-        except Exception:  # see above
-            _log.exception("batch %s waits until the worker looks for it", batch_id)
 
 
 def _declaring(photos: Sequence[NewPhoto], table: Table) -> list[NewPhoto]:

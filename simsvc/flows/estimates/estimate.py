@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TypedDict
 
 from simsvc.domain.estimate.age_prior import AgePrior, estimate_under
@@ -18,13 +15,10 @@ from simsvc.domain.estimate.rank import Compared, rank
 from simsvc.domain.estimate.rules import Rules
 from simsvc.domain.estimate.support import K
 from simsvc.domain.files.file_names import canonical_name
-from simsvc.domain.photo.crop import CROP_MARGIN
-from simsvc.domain.photo.decode import MAX_BYTES, decode
-from simsvc.domain.photo.face_choice import pick
-from simsvc.domain.photo.quality import crops_for, measured
-from simsvc.domain.photo.upright import looked_at
+from simsvc.domain.photo.decode import MAX_BYTES
 from simsvc.errors import FaceError, PhotoError, PriorUnfit
 from simsvc.flows.estimates.compare_faces import JudgedFace, one_vote_each
+from simsvc.flows.estimates.look import FoundFace, Looked, StepTimes, find_face
 from simsvc.ports import Detector, Index, Model, PictureDecoder, Recorder
 from simsvc.values import AgePriorUse, Crop, Declaration, Estimate, Prediction, RecordedEstimate
 
@@ -68,32 +62,6 @@ class EstimatePipeline:
     decoder: PictureDecoder | None = None
     one_vote: bool = True
     age_prior: AgePrior | None = None
-
-
-class StepTimes:
-    """Milliseconds by step, in order: nested steps not counted twice, repeated steps added up."""
-
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
-        self._start = clock()
-        self._within_s = 0.0
-        self.ms: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time a step, even if it fails."""
-        start, outside_s = self._clock(), self._within_s
-        self._within_s = 0.0
-        try:
-            yield
-        finally:
-            taken_s = self._clock() - start
-            self.ms[name] = round(self.ms.get(name, 0.0) + (taken_s - self._within_s) * 1000.0, 2)
-            self._within_s = outside_s + taken_s
-
-    def with_total(self) -> dict[str, float]:
-        """Return the times with "total" since the first step."""
-        return {**self.ms, "total": round((self._clock() - self._start) * 1000.0, 2)}
 
 
 def estimate(
@@ -147,7 +115,23 @@ def answered_from_crop(crop: Crop, recorded: Estimate, pipeline: EstimatePipelin
     index, times = pipeline.index(), StepTimes()
     blank = _blank(recorded.photo_name, recorded.photo_sha256, index, pipeline)
     seen = replace(blank, flags=recorded.flags, quality=recorded.quality, crop=crop)
-    return replace(_compare(seen, crop, crop, index, pipeline, times), ms=times.with_total())
+    return replace(_compare(seen, crop, index, pipeline, times), ms=times.with_total())
+
+
+def answered_from_look(looked: Looked, photo_name: str, pipeline: EstimatePipeline) -> Estimate:
+    """Return the estimate of a photo that another process looked at, without recording it.
+
+    Raises IndexUnusable or BundleError if one is unusable.
+    """
+    index, times = pipeline.index(), StepTimes(earlier=looked.ms)
+    blank = _blank(canonical_name(photo_name), looked.photo_sha256, index, pipeline)
+    blank = replace(blank, engine=looked.engine)
+    if looked.refusal is not None:
+        return replace(blank, code=looked.refusal.code, sentence=looked.refusal, ms=dict(looked.ms))
+    assert looked.found is not None and looked.prediction is not None  # noqa: PT018, S101 - see Looked
+    seen = _with_face(blank, looked.found)
+    answer = _compared(seen, looked.found.look, looked.prediction, index, pipeline, times)
+    return replace(answer, ms=times.with_total())
 
 
 def _blank(photo_name: str, photo_sha256: str, index: Index, pipeline: EstimatePipeline) -> Estimate:
@@ -167,39 +151,32 @@ def _blank(photo_name: str, photo_sha256: str, index: Index, pipeline: EstimateP
 def _judge(
     data: bytes, blank: Estimate, index: Index, pipeline: EstimatePipeline, times: StepTimes
 ) -> Estimate:
-    model = pipeline.model
-    with times.step("decode"):
-        again = partial(times.step, "decode")
-        photo = decode(
-            data,
-            max_bytes=pipeline.max_bytes,
-            first_px=model.first_decode_px,
-            within=again,
-            reading=model.reading,
-            decoder=pipeline.decoder,
-        )
-    with times.step("detect"):
-        right = looked_at(photo, pipeline.detector.detect, model.reading)
-    with times.step("pick"):
-        photo, picked = right.photo, pick(right.faces)
-    with times.step("crop"):
-        near = min(model.crop_margin, CROP_MARGIN)
-        judged, sized = crops_for(
-            photo, picked.face, model.input_px, pipeline.rules.quality_px, model.crop_margin
-        )
-    with times.step("quality"):
-        quality = measured(sized, photo, picked.face, near, right.turned_deg)
-    seen = replace(blank, flags=(*right.flags, *picked.flags), quality=quality, crop=judged)
-    look = judged if near < model.crop_margin else sized
-    return _compare(seen, judged, look, index, pipeline, times)
+    found = find_face(data, pipeline, times)
+    return _compare(_with_face(blank, found), found.look, index, pipeline, times)
+
+
+def _with_face(blank: Estimate, found: FoundFace) -> Estimate:
+    return replace(blank, flags=found.flags, quality=found.quality, crop=found.crop)
 
 
 def _compare(
-    seen: Estimate, judged: Crop, look: Crop, index: Index, pipeline: EstimatePipeline, times: StepTimes
+    seen: Estimate, look: Crop, index: Index, pipeline: EstimatePipeline, times: StepTimes
 ) -> Estimate:
-    """Estimate the age in a crop and compare it with the reference faces; `look` reveals copies."""
+    """Estimate the age in the crop and compare it with the reference faces; `look` reveals copies."""
+    assert seen.crop is not None  # noqa: S101 - for mypy
     with times.step("predict"):
-        prediction = pipeline.model.predict([judged])
+        prediction = pipeline.model.predict([seen.crop])
+    return _compared(seen, look, prediction, index, pipeline, times)
+
+
+def _compared(
+    seen: Estimate,
+    look: Crop,
+    prediction: Prediction,
+    index: Index,
+    pipeline: EstimatePipeline,
+    times: StepTimes,
+) -> Estimate:
     with times.step("search"):
         asked = max(K, pipeline.neighbours * OVERFETCH)
         found = index.search(prediction.embeddings[0], asked)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import Literal, Protocol
 
 from simsvc.domain.chunks import chunks_of
@@ -30,9 +30,9 @@ from simsvc.domain.gallery.manifest import (
     SourceSummary,
 )
 from simsvc.errors import SourceEmpty
-from simsvc.flows.gallery.embed_faces import embed, key_of
+from simsvc.flows.gallery.embed_faces import ReferenceJob, embed, key_of, without_photos
 from simsvc.flows.parallel import CHUNK, in_order
-from simsvc.ports import Detector, Model, PictureDecoder
+from simsvc.ports import Detector, Model, PictureDecoder, WideWork
 from simsvc.values import FloatVector, LabelledFace
 
 OnBuilt = Callable[[Manifest, Sequence[LabelledFace]], None]
@@ -88,6 +88,7 @@ class BuildRequest:
         decoder: decodes photos; None: in this process, without limits on time and memory.
         trained_on: data sets the model was trained on, not used for site calibration.
         journal: results of photos that were embedded one by one before; None: those of the draft.
+        wide: embeds photos on other hosts; None: the threads of this process do.
     """
 
     name: str
@@ -97,6 +98,7 @@ class BuildRequest:
     decoder: PictureDecoder | None = None
     trained_on: frozenset[str] = frozenset()
     journal: EmbeddingJournal | None = None
+    wide: WideWork[ReferenceJob, Outcome] | None = None
 
 
 def build(  # noqa: PLR0913 - two callbacks and a switch
@@ -150,8 +152,15 @@ def _fill(
         before, whole_picture = len(draft.faces), 0
         unfit = _unfit(source, request.trained_on)
         journal, size = (draft.journal, CHUNK) if request.journal is None else (request.journal, 1)
-        work = partial(_embedded, journal, request, source, detector, model)
-        for chunk, outcomes in in_order(work, chunks_of(wanted, size), request.workers):
+        chunks = chunks_of(wanted, size)
+        if request.wide is not None:
+            embedded = _embedded_widely(
+                journal, request, source, detector, model, request.wide, tuple(chunks)
+            )
+        else:
+            work = partial(_embedded, journal, request, source, detector, model)
+            embedded = in_order(work, chunks, request.workers)
+        for chunk, outcomes in embedded:
             for photo, outcome in zip(chunk, outcomes, strict=True):
                 progress(next(done), total)
                 if isinstance(outcome, str):
@@ -186,9 +195,41 @@ def _embedded(
     outcomes = journal.find(key)
     if outcomes is None:
         outcomes = embed(source, photos, detector, model, request.decoder)
-        if any(not isinstance(outcome, str) for outcome in outcomes):
-            journal.keep(key, outcomes)
+        _keep(journal, key, outcomes)
     return photos, outcomes
+
+
+def _embedded_widely(  # noqa: PLR0913, PLR0917 - as `_embedded`, and who does it
+    journal: EmbeddingJournal,
+    request: BuildRequest,
+    source: LabelledSource,
+    detector: Detector,
+    model: Model,
+    wide: WideWork[ReferenceJob, Outcome],
+    chunks: Sequence[Sequence[LabelledPhoto]],
+) -> Iterator[tuple[Sequence[LabelledPhoto], Sequence[Outcome]]]:
+    """Have other hosts embed, photo by photo, what the journal does not have, and keep it as it comes."""
+    keys = [key_of(source, photos, detector, model, request.engine) for photos in chunks]
+    missing = {key for key in keys if journal.find(key) is None}
+    bare = without_photos(source)
+    jobs = (
+        ReferenceJob(bare, photo)
+        for key, photos in zip(keys, chunks, strict=True)
+        if key in missing
+        for photo in photos
+    )
+    coming = wide.ordered(jobs)
+    for key, photos in zip(keys, chunks, strict=True):
+        outcomes = None if key in missing else journal.find(key)
+        if outcomes is None:
+            outcomes = tuple(islice(coming, len(photos)))
+            _keep(journal, key, outcomes)
+        yield photos, outcomes
+
+
+def _keep(journal: EmbeddingJournal, key: bytes, outcomes: Sequence[Outcome]) -> None:
+    if any(not isinstance(outcome, str) for outcome in outcomes):
+        journal.keep(key, outcomes)
 
 
 def _left_out(source: LabelledSource, photo: LabelledPhoto, changes: FaceChanges) -> Skipped | None:

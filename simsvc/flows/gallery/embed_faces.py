@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from simsvc.domain.chunks import chunks_of
 from simsvc.domain.gallery.cached_embedding import Embedded, Outcome
@@ -12,6 +13,19 @@ from simsvc.domain.gallery.labelled_faces import LabelledPhoto, LabelledSource
 from simsvc.domain.gallery.manifest import Skipped
 from simsvc.flows.gallery.prepare_face import PreparedFace, prepare
 from simsvc.ports import Detector, Model, PictureDecoder
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceJob:
+    """A reference photo to embed, with what its source says of all its photos."""
+
+    source: LabelledSource
+    photo: LabelledPhoto
+
+
+def without_photos(source: LabelledSource) -> LabelledSource:
+    """Return what a source says of all its photos, small enough to be sent with each."""
+    return replace(source, photos=(), skipped=(), notes=())
 
 
 def embed(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from simsvc.errors import RetireRefused
-from simsvc.ports import RetirementBook
+from simsvc.ports import RetirementBook, SetAside
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class Retirement:
         what: name for people.
         subject: name in the log.
         records: number of estimates that could no longer be replayed.
-        set_aside: renames its folder and returns the new path.
+        set_aside: makes it disappear, so that it can be put back.
         said: what else the log says of it, such as the sha256 of its manifest.
     """
 
@@ -27,16 +25,15 @@ class Retirement:
     subject: str
     in_service: bool
     records: int
-    folder: Path
-    set_aside: Callable[[], Path]
+    set_aside: Callable[[], SetAside]
     said: Mapping[str, object] = field(default_factory=dict)
 
 
 def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool) -> None:
     """Take a model or an index build away for good.
 
-    The folder is renamed within the logging transaction and deleted afterwards, so a crash leaves it
-    unchanged or as unused leftovers.
+    It is set aside within the logging transaction and deleted afterwards, so a crash leaves it unchanged or
+    as unused leftovers.
 
     Raises RetireRefused if it is in service, or records refer to it without `force`; IndexUnwritable if the
     index folder is not writable; StoreError if it cannot be logged, and is not deleted.
@@ -45,12 +42,12 @@ def retire(wanted: Retirement, book: RetirementBook, actor: str, *, force: bool)
         raise RetireRefused("in_service", name=wanted.what)
     if wanted.records and not force:
         raise RetireRefused("needed", records=wanted.records, name=wanted.what)
-    aside: list[Path] = []
+    aside: list[SetAside] = []
     content = {"records": wanted.records, "forced": bool(wanted.records), **wanted.said}
     try:
         book.retiring(wanted.subject, content, actor, lambda: aside.append(wanted.set_aside()))
     except BaseException:
-        for folder in aside:
-            folder.rename(wanted.folder)
+        for one in aside:
+            one.restore()
         raise
-    shutil.rmtree(aside[0], ignore_errors=True)
+    aside[0].delete()

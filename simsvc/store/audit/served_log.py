@@ -38,7 +38,11 @@ class LoggedIndex:
 
 
 class ServedLog(Store):
-    """What the log says of what may be in service."""
+    """What the log says of what may be in service.
+
+    Problems are those of files. Where hosts share the database, each has its own files: what ends on one of
+    them goes on at another.
+    """
 
     def index(self, label: str) -> LoggedIndex:
         """Return what the log has of an index build; builds of earlier versions are logged first."""
@@ -79,21 +83,25 @@ class ServedLog(Store):
             lock_log(session.connection())
             problem = judge(_logged_index(session, label))
             if problem is not None:
-                _note(session, "index", problem)
+                _note(session, self._part("index"), problem)
             return problem is not None
 
     def note(self, part: str, problem: Mapping[str, Any]) -> None:
         """Log a problem with what is in service, unless it was the last that was logged of this part."""
         with self._database.transaction() as session:
             lock_log(session.connection())
-            _note(session, part, problem)
+            _note(session, self._part(part), problem)
 
     def note_end(self, part: str) -> None:
         """Log that a problem with what is in service has ended, if one was logged."""
         with self._database.reading() as session:
-            if _last_problem(session, part) is None:
+            if _last_problem(session, self._part(part)) is None:
                 return
         self.note(part, {})
+
+    def _part(self, part: str) -> str:
+        host = self._database.host
+        return f"{part}@{host}" if host else part
 
     def model(self, bundle_sha256: str, model_sha256: str) -> ModelFacts:
         """Return what the log has of a model."""

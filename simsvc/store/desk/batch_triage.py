@@ -13,7 +13,7 @@ from simsvc.domain.desk.triage import TriagedPhoto, TriageState
 from simsvc.domain.desk.verdict import verdict_of
 from simsvc.errors import BatchNotFound
 from simsvc.store.database import Store
-from simsvc.store.desk.batches import photo_of
+from simsvc.store.desk.leases import photo_of
 from simsvc.store.records.estimates import recorded_of
 from simsvc.store.reviews.decisions import decision_of
 from simsvc.store.tables import BatchPhotoRow, BatchRow, DecisionRow, EstimateRow

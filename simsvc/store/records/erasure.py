@@ -13,7 +13,7 @@ from simsvc.errors import CaseNotFound, EstimateNotFound
 from simsvc.store.audit.reads import CasePseudonymRow, pseudonyms_of_erased
 from simsvc.store.audit_append import append, erase_contents, lock_log
 from simsvc.store.database import Store
-from simsvc.store.desk.batches import ended_event
+from simsvc.store.desk.leases import ended_event
 from simsvc.store.records.embeddings import EmbeddingRow
 from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.reviews.notifications import NotificationRow
@@ -151,7 +151,8 @@ def _blank_batches(
     which = _in_batches(ids, reference)
     blanked, ending = _to_blank(session, which)
     photos = update(BatchPhotoRow)
-    _run(session, photos.where(which & (BatchPhotoRow.status == "waiting")).values(status="failed"))
+    failed = {"status": "failed", "leased_by": None, "lease_until": None}
+    _run(session, photos.where(which & (BatchPhotoRow.status == "waiting")).values(failed))
     blank = photos.values(photo_name=ERASED, sentence=None, message=None, age_years=None, code=ERASED)
     _run(session, blank.where(which))
     _run(session, photos.where(which).values(case_reference=None, birth_date=None, photo_date=None))

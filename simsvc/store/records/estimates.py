@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 from simsvc.domain.audit.content import record_content
 from simsvc.errors import CaseNotFound, EstimateErased, EstimateNotFound
 from simsvc.ports import Cipher
-from simsvc.store.audit_append import chain
+from simsvc.store.audit_append import chain, chain_all
 from simsvc.store.database import Database, InTransaction
 from simsvc.store.messages import restored
 from simsvc.store.records.new_estimate import NewRows
@@ -52,9 +52,14 @@ class EstimateStore:
 
     @contextmanager
     def together(self) -> Iterator[BulkRecorder]:
-        """Give a recorder whose estimates go on record when the block ends: all of them, or none."""
+        """Give a recorder whose estimates go on record when the block ends: all of them, or none.
+
+        On PostgreSQL others append to the log until then; SQLite has one writer.
+        """
         with self._database.write_connection() as connection:
-            yield BulkRecorder(connection, self._cipher)
+            recorder = BulkRecorder(connection, self._cipher)
+            yield recorder
+            recorder.log()
 
     def have(self, records: Collection[str]) -> bool:
         """Say whether all of these public ids are or were on record."""
@@ -112,12 +117,19 @@ class BulkRecorder:
 
     def __init__(self, connection: Connection, cipher: Cipher | None) -> None:
         self._connection, self._cipher = connection, cipher
+        self._events: list[NewEvent] = []
 
     def record(self, estimate: Estimate) -> RecordedEstimate:
         """Add the estimate to the transaction and return it as recorded."""
         new = NewRows.of(estimate, self._cipher)
-        number = _add(self._connection, new)
+        number = new.insert(self._connection)
+        self._events.append(_event(new, number))
         return RecordedEstimate(new.public_id, number, new.created_at, estimate)
+
+    def log(self) -> None:
+        """Log the estimates, in the order in which they were added; call it last in the transaction."""
+        if self._events:
+            chain_all(self._connection, self._events)
 
 
 def recorded_of(row: EstimateRow, *, evidence: bool = True) -> RecordedEstimate:

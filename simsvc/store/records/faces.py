@@ -44,7 +44,7 @@ class FaceStore(Store):
         says which.
         """
         subject = f"face:{faces[0].face_id}" if len(faces) == 1 else "faces"
-        with self._database.transaction() as session:
+        with self._database.shared_transaction() as session:
             face_rows(session, faces)
             session.flush()
             lock_log(session.connection())  # whoever holds it finds the file as the log has it
@@ -80,7 +80,7 @@ class FaceStore(Store):
     def erase(self, face_id: str, actor: str, write: Callable[[], ErasedSets], now: datetime) -> int:
         """Delete a face's row and log contents together with what `write` does; return the receipt."""
         subject = f"face:{face_id}"
-        with self._database.transaction() as session:
+        with self._database.shared_transaction() as session:
             session.execute(delete(FaceRow).where(FaceRow.face_id == face_id))
             lock_log(session.connection())
             erased = write()
@@ -88,7 +88,7 @@ class FaceStore(Store):
             sets = {str(number): sha256 for number, sha256 in erased.sha256s.items()}
             content = {"face_changes": erased.number, "events": list(events), "sets": sets}
             seq = append(session, NewEvent(EventKind.ERASURE, actor, subject, content)).seq
-            note_remains(session, seq, ("faces", "event_contents"), now)
+            note_remains(session, seq, ("faces", "event_contents", "face_change_sets"), now)
             return seq
 
 

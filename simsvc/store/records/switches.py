@@ -24,7 +24,7 @@ class SwitchStore(Store):
     def recording(self, label: str, previous: str | None, by: str | None, now: datetime) -> Iterator[None]:
         """Log a switch together with what is done meanwhile: should that fail, neither happened."""
         row = IndexSwitchRow(label=label, previous=previous, switched_by=by, switched_at=now)
-        with self._database.transaction() as session:
+        with self._database.shared_transaction() as session:
             session.add(row)
             session.flush()
             made = select(BuildRow.manifest_sha256).where(BuildRow.label == label)

@@ -12,6 +12,7 @@ from flask_limiter.util import get_remote_address
 from limits import parse
 from limits.errors import ConfigurationError
 
+from simsvc.adapters.ops.redis_options import redis_options
 from simsvc.adapters.photos.zip_archive import files_stated
 from simsvc.errors import SettingsError
 from simsvc.web.http.current import visitor
@@ -50,6 +51,7 @@ def register(app: Flask) -> None:
             get_remote_address,
             app=app,
             storage_uri=settings.rate_storage,
+            storage_options=redis_options(settings.rate_storage),
             strategy="moving-window",
             headers_enabled=True,  # Retry-After
             in_memory_fallback_enabled=True,

@@ -6,18 +6,21 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from simsvc.errors import SimsvcError
 from simsvc.flows.audit.stream_events import Streamer
+from simsvc.store.turns import WITNESSING, Turns
 from simsvc.wiring.audit.ending_thread import EndingThread
 from simsvc.wiring.audit.witnesses import WitnessDesk
 
 WAKE_S = 5.0
 """How often a process looks for checkpoints that a witness has not taken: a file and two short queries."""
 CHECK_EVERY = timedelta(hours=1)
+LAST_S = 2.0
+"""How long a process that ends waits for another host that tells the witnesses."""
 LOCK_NAME = "witnesses.lock"
 
 _log = logging.getLogger(__name__)
@@ -26,10 +29,13 @@ _log = logging.getLogger(__name__)
 class WitnessThread:
     """Gives every new checkpoint to the witnesses; compares the log with them at start and every hour.
 
-    Of the processes on a machine, one at a time does so. Start it after the process forked.
+    Of the processes on all machines, one at a time does so. Start it after the process forked.
     """
 
-    def __init__(self, desk: WitnessDesk, folder: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, desk: WitnessDesk, folder: Path, now: Callable[[], datetime], turns: Turns | None = None
+    ) -> None:
+        self._turns = turns
         self._desk, self._lock_file, self._now = desk, folder / LOCK_NAME, now
         self._thread = EndingThread("log-witness", self._run)
         self._problem = ""
@@ -80,7 +86,7 @@ class WitnessThread:
 
     @contextmanager
     def _alone(self, wait: bool) -> Iterator[bool]:
-        """Hold the lock of this machine, which dies with the process, and say whether it was free."""
+        """Hold the locks of this machine and of all, which die with the process; say if they were free."""
         self._lock_file.parent.mkdir(parents=True, exist_ok=True)
         with self._lock_file.open("a") as file:
             try:
@@ -88,7 +94,9 @@ class WitnessThread:
             except BlockingIOError:
                 yield False
             else:
-                yield True
+                patience_s = LAST_S if wait else 0.0
+                with self._turns.taken(WITNESSING, patience_s) if self._turns else nullcontext(True) as mine:
+                    yield mine
 
 
 class StreamThread:

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.changed_files import ChangedFile, read_changed, write_changed
+from simsvc.adapters.index.files.embedding_cache import forget_unfinished
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.shipped import SHIPPED
 from simsvc.adapters.ops.atomic_files import replace_text
@@ -32,6 +32,7 @@ from simsvc.settings import Settings
 from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.database import Database
 from simsvc.wiring.audit.served import index_guard, named
+from simsvc.wiring.hosts.index_shelf import open_shelf
 
 LOOK_EVERY_S = 5.0
 """Between looks at the small files: three stats, and a query a minute."""
@@ -46,8 +47,8 @@ SHARE = 0.01
 LOWEST = 19
 """Niceness of the thread; on Linux each thread has its own. Source: setpriority(2), "C library/kernel
 differences"."""
-LOCK, POSITION = ".recheck.lock", ".recheck.json"
-"""Held by the one process of a host that hashes; how far it has come."""
+LOCK, POSITION, ERASED = ".recheck.lock", ".recheck.json", ".erased"
+"""Held by the one process of a host that hashes; how far it has come; how many erased faces it knows of."""
 
 _log = logging.getLogger(__name__)
 _at_work = threading.Lock()
@@ -65,13 +66,14 @@ class ServedKeeper:
     def __init__(self, settings: Settings, database: Database, wait: Callable[[float], bool]) -> None:
         self._settings, self._wait = settings, wait
         self._root = settings.index_root
-        self._shelf = IndexStore(self._root)
+        self._shelf = open_shelf(settings, database)
         self._book = ServedLog(database)
         self._guard = index_guard(database, self._shelf)
         self._looked_s = self._asked_s = -QUERY_EVERY_S
         self._remembered_s = time.monotonic()
         self._paused_cpu_s = time.thread_time()
         self._seen: object = None
+        self._erased: int | None = None
         self._warned = ""
 
     def run(self) -> None:
@@ -133,7 +135,7 @@ class ServedKeeper:
             label = self._label()
             if label is not None:
                 manifest = self._shelf.manifest(label)
-                found.append(Watched("index", label, self._shelf.folder(label), manifest.files))
+                found.append(Watched("index", label, self._shelf.open_build(label), manifest.files))
         with suppress(BundleError):
             bundle = load_document(self._settings.bundle_dir)
             found.append(Watched("model", bundle.document_sha256, bundle.folder, bundle.files))
@@ -161,6 +163,7 @@ class ServedKeeper:
         if now_s - self._looked_s < LOOK_EVERY_S:
             return
         self._looked_s = now_s
+        self._forget_erased()
         seen = self._stamps()
         if seen == self._seen and now_s - self._asked_s < QUERY_EVERY_S:
             return
@@ -171,12 +174,28 @@ class ServedKeeper:
             return
         self._seen, self._asked_s = seen, now_s
 
+    def _forget_erased(self) -> None:
+        """Delete what unfinished builds of this host have of faces that another host erased."""
+        if not self._shelf.state.is_shared:
+            return
+        try:
+            with _at_work:
+                erased = len(self._shelf.face_changes().erased)
+        except (IndexUnusable, StoreError):  # told by `look`
+            return
+        if self._erased is None:
+            self._erased = _number(self._root / ERASED)
+        if erased > self._erased:
+            forget_unfinished(self._root)
+            replace_text(self._root / ERASED, f"{erased}\n")
+        self._erased = erased
+
     def _stamps(self) -> object:
         label = None
-        with suppress(IndexUnusable):
+        with _at_work, suppress(IndexUnusable):
             label = self._shelf.current()
-        manifest = self._root / (label or "") / "manifest.json"
-        return label, _stamp(manifest), _stamp(self._settings.bundle_dir / "model.json")
+        manifest = self._shelf.build_path(label) / "manifest.json" if label else None
+        return label, _stamp(manifest) if manifest else None, _stamp(self._settings.bundle_dir / "model.json")
 
     def _hashed(self, path: Path) -> Fingerprint:
         return gentle_fingerprint(path, self._pause)
@@ -247,6 +266,13 @@ def host_lock(path: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
+
+
+def _number(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

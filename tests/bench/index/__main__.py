@@ -27,7 +27,8 @@ from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.domain.gallery.nearest import unit
 from simsvc.domain.gallery.recall import Questions, questions
 from simsvc.settings import load_settings
-from simsvc.wiring.indexing import open_shelf
+from simsvc.wiring.hosts.index_shelf import open_shelf
+from simsvc.wiring.services import open_database
 from tests.bench.index import plots, table
 from tests.bench.index.peers import PEERS
 from tests.bench.index.vectors import K, Sample, Source, Vectors, shape
@@ -43,11 +44,11 @@ Report = dict[str, Any]
 def embeddings_in_service() -> tuple[str, Vectors]:
     """Return label and embeddings of the index in service."""
     settings = load_settings()
-    shelf = open_shelf(settings)
+    shelf = open_shelf(settings, open_database(settings))
     label = shelf.current()
     if label is None:
         raise SystemExit("There is no index yet. Build one: `flask index build`.")
-    index = AnnoyIndex(shelf.folder(label), shelf.manifest(label).model.sha256)
+    index = AnnoyIndex(shelf.open_build(label), shelf.manifest(label).model.sha256)
     return label, np.array(index.embeddings())
 
 

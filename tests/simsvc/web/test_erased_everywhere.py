@@ -20,6 +20,7 @@ from simsvc.web.security.scopes import SCOPES_OF
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import command_app
+from tests.simsvc.web.helpers import judge_next
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.security.helpers import PERIODS
 from tests.simsvc.web.signed_in import signed_in
@@ -67,7 +68,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
     build, kinds = desk.shelf.current() or "", _records(app, desk)
     photos = [(NAME, drawn_photo(5003)), (f"w-{NAME}", drawn_photo(5004)), ("other.jpg", drawn_photo(5005))]
     batch = desk.batches.take_in(iter(photos), f"{MARK} family", "0" * 32, lambda: {f"w-{NAME}": f"W-{CASE}"})
-    desk.batches.judge_next(batch, desk.pipeline)
+    judge_next(desk, batch)
     kinds["of a batch"] = desk.batch_book.photos(batch)[0].estimate_id or ""
     kept = estimate(drawn_photo(5000), "kept.jpg", desk.pipeline(), declared=Declaration("KEPT"))
     face = kept.estimate.neighbours[0].face_id

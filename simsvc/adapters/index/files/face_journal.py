@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from simsvc.adapters.index.files.stamp import Stamp, stamp
 from simsvc.adapters.ops.atomic_files import replace_bytes, sync
 from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.face_changes import (
@@ -24,7 +25,6 @@ from simsvc.errors import IndexDamaged, IndexUnreadable, IndexUnwritable
 
 FILE = "face-changes.txt"
 LOCK = ".face-changes.lock"
-Stamp = tuple[int, int, int]
 
 
 class FaceJournal:
@@ -39,11 +39,7 @@ class FaceJournal:
 
     def stamp(self) -> Stamp | None:
         """Return a value that differs after every change, with one stat; None without changes."""
-        try:
-            stat = os.stat(self._name)  # noqa: PTH116 - half the time of Path.stat, on every request
-        except OSError:
-            return None
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+        return stamp(self._name)
 
     def changes(self, number: int | None = None) -> FaceChanges:
         """Return the state after the first `number` sets, or all; raises IndexDamaged if unreadable."""
@@ -92,11 +88,22 @@ class FaceJournal:
             }
             return ErasedSets(len(kept) + 1, changed)
 
+    def lines(self) -> tuple[str, ...]:
+        """Return all sets as they are in the file; raises IndexDamaged if one of them is damaged."""
+        data = self._bytes()
+        from_lines(data)
+        return tuple(f"{line}\n" for line in data.decode().split("\n")[:-1])
+
+    def drop(self) -> None:
+        """Delete the file: a database has the sets. Raises IndexUnwritable."""
+        with self._alone():
+            self._path.unlink(missing_ok=True)
+
     def _sets(self) -> tuple[ChangeSet, ...]:
         with self._reading:
-            stamp = self.stamp()
-            if stamp != self._seen[0]:
-                self._seen = (stamp, from_lines(self._bytes()))
+            found = self.stamp()
+            if found != self._seen[0]:
+                self._seen = (found, from_lines(self._bytes()))
             return self._seen[1]
 
     def _bytes(self) -> bytes:

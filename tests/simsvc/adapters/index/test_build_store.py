@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.adapters.index.current import CurrentIndex, read_current, write_current
+from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.files.pointer import read_current, write_current
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.errors import (
     BuildNotFound,

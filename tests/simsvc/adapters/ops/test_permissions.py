@@ -182,12 +182,3 @@ def test_batches_that_may_not_be_read() -> None:
             pytest.raises(BatchUnwritable, match="service account cannot read"),
         ):
             room.get("0" * 32, 0)
-
-
-def test_a_queue_that_may_not_be_written(site: Settings) -> None:
-    """A queue whose folder is shut is told by name."""
-    with open_folder() as folder:
-        (folder / "batches").mkdir()
-        services = Services(site.model_copy(update={"batch_dir": folder / "batches"}))
-        with shut(folder / "batches"), pytest.raises(BatchUnwritable, match=r"batches/queue\.sqlite3.*chown"):
-            services.queue()

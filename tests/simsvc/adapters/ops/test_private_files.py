@@ -60,7 +60,7 @@ def site_in(home: Path, made: Path) -> Settings:
 
 
 def test_whatever_is_made_is_private(tmp_path: Path, careless: int) -> None:
-    """Database, queue, waiting photos, models, index, table of results and back-up, whatever the mask."""
+    """Database, waiting photos, models, index, table of results and back-up, whatever the mask."""
     del careless
     home = tmp_path / "home"
     settings = site_in(home, tmp_path / "made")
@@ -88,7 +88,7 @@ def test_whatever_is_made_is_private(tmp_path: Path, careless: int) -> None:
     assert list((home / "batches" / "waiting").rglob("0*")), "a photo waits"
     run("backup", "create", str(home / "kept"))
     names = {path.name for path in home.rglob("*")}
-    assert {"simsvc.sqlite3", "simsvc.sqlite3-wal", "queue.sqlite3", "secret-key", "results.csv"} <= names
+    assert {"simsvc.sqlite3", "simsvc.sqlite3-wal", "secret-key", "results.csv"} <= names
     assert open_ones(home) == {}
     run("check")
     app.extensions["simsvc"].database.close()

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from simsvc.adapters.photos import photo_files
 from simsvc.adapters.results.results_journal import ResultsJournal
-from simsvc.flows.estimates import bulk, estimate
+from simsvc.flows.estimates import bulk, look
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.records.estimates import EstimateStore
@@ -231,8 +231,8 @@ def test_a_defect_costs_one_row(
             raise RuntimeError("a defect")
         return decode(data, **limits)
 
-    decode = estimate.decode
-    monkeypatch.setattr(estimate, "decode", fails_on_one)
+    decode = look.decode
+    monkeypatch.setattr(look, "decode", fails_on_one)
     run(site, folder, "--out", tmp_path / "results.csv")
     rows = {Path(row["photo"]).name: row for row in table(tmp_path / "results.csv")}
     assert (len(rows), rows["bad.png"]["code"], rows["bad.png"]["record"]) == (5, "not_judged", "")
@@ -400,9 +400,9 @@ def test_two_runs_do_not_write_one_table(site: Settings, folder: Path, tmp_path:
 
 _ENDS = """
 import os, sys
-from simsvc.flows.estimates import estimate
-decode = estimate.decode
-estimate.decode = lambda data, **limits: os._exit(9) if data == b"no photo" else decode(data, **limits)
+from simsvc.flows.estimates import look
+decode = look.decode
+look.decode = lambda data, **limits: os._exit(9) if data == b"no photo" else decode(data, **limits)
 from flask.cli import cli
 cli(["--app", "simsvc.flask_app", "estimate", *sys.argv[1:]])
 """

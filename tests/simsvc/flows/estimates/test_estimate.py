@@ -17,7 +17,8 @@ from simsvc.domain.estimate.rules import Rules
 from simsvc.domain.photo.decode import IN_SRGB, decode
 from simsvc.domain.photo.quality import measure
 from simsvc.errors import BundleDamaged, FaceNotFound, IndexMissing, PriorUnfit, StoreError
-from simsvc.flows.estimates.estimate import EstimatePipeline, StepTimes, answered, estimate
+from simsvc.flows.estimates.estimate import EstimatePipeline, answered, estimate
+from simsvc.flows.estimates.look import StepTimes
 from simsvc.ports import Index
 from simsvc.values import (
     AgePriorUse,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,11 @@ from sqlalchemy import delete, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from simsvc.errors import EstimateNotFound, StoreError, StoreNotMigrated
+from simsvc.flows.audit.verify_log import verify
+from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.records.estimates import EstimateStore
-from simsvc.store.tables import BatchRow, CropRow, EstimateRow, NeighbourRow
+from simsvc.store.tables import BatchRow, CropRow, EstimateRow, EventRow, NeighbourRow
 from simsvc.values import AgePriorUse
 from tests.simsvc.store.helpers import ESTIMATED, PIXELS, REFUSED
 
@@ -161,3 +164,45 @@ def test_what_made_it_comes_back(database: Database) -> None:
     assert (found.engine, found.age_prior, found.doubt) == ("openvino int8", used, 1.2345678)
     plain = estimates.find(estimates.record(ESTIMATED).id).estimate
     assert (plain.engine, plain.age_prior, plain.doubt) == (None, None, None)
+
+
+def logged(database: Database) -> list[str]:
+    """Return the subjects of the events about estimates, in their order."""
+    query = select(EventRow.subject).where(EventRow.kind == "estimate").order_by(EventRow.seq)
+    with database.reading() as session:
+        return list(session.scalars(query))
+
+
+def test_many_estimates_go_on_record_together(database: Database) -> None:
+    """Their events follow one another in the order of the estimates, and the log verifies."""
+    store = EstimateStore(database)
+    with store.together() as recorder:
+        ids = [recorder.record(estimate).id for estimate in (ESTIMATED, REFUSED, ESTIMATED)]
+    with EventLog(database).snapshot() as snapshot:
+        assert verify(snapshot, lambda _done, _total: None).problems == ()
+    assert logged(database) == [f"estimate:{public_id}" for public_id in ids]
+
+
+def test_of_many_estimates_that_fail_none_is_on_record(database: Database) -> None:
+    """An error before the end leaves neither rows nor events."""
+    store = EstimateStore(database)
+    with suppress(ZeroDivisionError), store.together() as recorder:
+        recorder.record(ESTIMATED)
+        raise ZeroDivisionError
+    with store.together():
+        pass
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(EstimateRow)) == 0
+    assert logged(database) == []
+
+
+def test_others_log_while_many_estimates_are_inserted(postgres_url: str) -> None:
+    """On PostgreSQL the log's turn is taken only when all rows are inserted."""
+    database = Database(postgres_url, statement_timeout_ms=2_000)
+    store = EstimateStore(database)
+    with store.together() as recorder:
+        first = recorder.record(ESTIMATED)
+        other = store.record(REFUSED)  # would wait until the statement's timeout
+        last = recorder.record(ESTIMATED)
+    assert logged(database) == [f"estimate:{record.id}" for record in (other, first, last)]
+    database.close()

@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, text
 
 from simsvc.adapters.index import changed_files
-from simsvc.adapters.index.current import write_current
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.face_columns import read_columns, write_columns
+from simsvc.adapters.index.files.pointer import write_current
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.shipped import SHIPPED
 from simsvc.adapters.photos.sources import read_source

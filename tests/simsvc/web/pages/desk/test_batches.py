@@ -16,7 +16,7 @@ from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.handmade_zips import named_nine_times
 from tests.helpers import zipped
-from tests.simsvc.web.helpers import Files, checked, judge_all, send, sent, table, waiting_files
+from tests.simsvc.web.helpers import Files, checked, judge_all, judge_next, send, sent, table, waiting_files
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
 
@@ -97,7 +97,7 @@ def test_photos_are_deleted_once_they_are_judged(client: FlaskClient, desk: Serv
     """What waits is on the disk, and after the last one nothing is."""
     batch_id = sent(client, [(drawn_photo(1), "a.jpg"), (drawn_photo(2), "b.jpg")])
     assert len(waiting_files(desk)) == 2
-    assert desk.batches.judge_next(batch_id, desk.pipeline)
+    assert judge_next(desk, batch_id)
     assert len(waiting_files(desk)) == 1
     judge_all(desk, batch_id)
     assert waiting_files(desk) == []
@@ -212,7 +212,7 @@ def test_hostile_names_and_cases_are_harmless(client: FlaskClient, desk: Service
 def test_a_photo_is_judged_exactly_once(client: FlaskClient, desk: Services) -> None:
     """The slower of two workers with the same photo leaves no record."""
     batch_id = sent(client, [(drawn_photo(1), "a.jpg")])
-    slower = replace(desk.pipeline(), recorder=desk.batch_book.recorder(batch_id, 0))
+    slower = replace(desk.pipeline(), recorder=desk.batch_book.recorder(batch_id, 0, "slower"))
     judge_all(desk, batch_id)
     done = desk.batch_book.photos(batch_id)[0]
     assert done.estimate_id is not None
@@ -231,7 +231,7 @@ def test_without_an_index_photos_wait(site: Settings, tmp_path: Path) -> None:
     client, desk = signed_in(broken), broken.extensions["simsvc"]
     batch_id = sent(client, [(drawn_photo(1), "a.jpg")])
     for _ in range(5):
-        assert not desk.batches.judge_next(batch_id, desk.pipeline)
+        assert not judge_next(desk, batch_id)
     html = client.get(f"/batches/{batch_id}").text
     assert "There is no index yet" in html
     assert "nothing is lost" in html
@@ -244,8 +244,12 @@ def test_without_an_index_photos_wait(site: Settings, tmp_path: Path) -> None:
 def test_a_photo_that_ends_the_worker_is_given_up(client: FlaskClient, desk: Services) -> None:
     """After three begun attempts it has failed, and the others were judged before."""
     batch_id = sent(client, [(drawn_photo(1), "deadly.jpg"), (drawn_photo(2), "fine.jpg")])
-    begun = [desk.batch_book.begin_next(batch_id) for _ in range(6)]
-    assert [photo.position for photo in begun if photo] == [0, 1] * 3
+    first = desk.batch_book.find(batch_id).number - 1
+    begun = []
+    for _ in range(6):
+        begun.append(desk.batch_book.begin_next("dies", desk.now(), 30, after=first))
+        desk.batch_book.release("dies")
+    assert [leased.photo.position for leased in begun if leased] == [0, 1] * 3
     judge_all(desk, batch_id)
     assert [row["code"] for row in table(client, batch_id)] == ["not_judged"] * 2
 

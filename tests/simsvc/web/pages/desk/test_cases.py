@@ -21,7 +21,7 @@ from simsvc.settings import Settings, load_settings
 from simsvc.values import Crop, DecisionDraft, Declaration, Estimate, RecordedEstimate
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
-from tests.simsvc.web.helpers import checked
+from tests.simsvc.web.helpers import checked, judge_all
 from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.records import recorded
 from tests.simsvc.web.signed_in import account, client_of, signed_in
@@ -95,8 +95,7 @@ def test_the_photos_of_a_batch_were_received_in_it(app: Flask, desk: Services) -
     sender = account(app, "underwriter").id
     photos = [("a.jpg", drawn_photo(2006))]
     batch = desk.batches.take_in(iter(photos), "a.jpg", sender, lambda: {"a.jpg": "batched/1"})
-    while desk.batches.judge_next(batch, desk.pipeline):
-        pass
+    judge_all(desk, batch)
     number = desk.batch_book.find(batch).number
     html = signed_in(app).get("/cases/batched/1").text
     assert html.index(f"Received in batch {number}") < html.index("Received and estimated")

@@ -25,7 +25,7 @@ from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import command_app
-from tests.simsvc.web.helpers import checked, judge_all
+from tests.simsvc.web.helpers import checked, judge_all, judge_next
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo, make_small_site
 
@@ -115,7 +115,7 @@ def test_an_erased_case_is_in_no_file(erased: Erased, desk: Services) -> None:
     assert erased.crop not in left
     assert erased.crop[60:160] not in left
     assert list((desk.settings.batch_dir / "waiting").rglob("0*")) == []
-    assert not desk.batches.judge_next(erased.waiting, desk.pipeline)
+    assert not judge_next(desk, erased.waiting)
 
 
 def test_an_erased_case_is_on_no_page(erased: Erased, desk: Services) -> None:

@@ -1,0 +1,1 @@
+"""Object stores: folders, and buckets that speak S3."""

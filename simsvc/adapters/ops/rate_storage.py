@@ -1,0 +1,24 @@
+"""Where requests are counted, asked once."""
+
+from __future__ import annotations
+
+import time
+
+from limits.storage import storage_from_string
+
+PATIENCE_S = 2
+"""A server in the same network answers in milliseconds."""
+
+
+def answer_ms(address: str) -> float:
+    """Return how long the storage takes to answer.
+
+    Raises:
+        ConnectionError: it says that it cannot be used.
+        Exception: what the storage's own library raises.
+    """
+    storage = storage_from_string(address, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S)
+    start = time.perf_counter()
+    if not storage.check():
+        raise ConnectionError
+    return (time.perf_counter() - start) * 1e3

@@ -1,0 +1,1 @@
+"""Work on the hosts of a cluster."""

@@ -1,0 +1,1 @@
+"""What hosts that share a database agree on about the index."""

@@ -74,7 +74,7 @@ class FsspecObjects:
 
     @property
     def keeps_versions(self) -> bool:
-        """Whether the bucket keeps what is deleted, or did once and still has it; raises ObjectsUnavailable."""
+        """Whether what was deleted or overwritten remains in the bucket; raises ObjectsUnavailable."""
         bucket, _, prefix = self._root.partition("/")
 
         async def ask(fs: Any) -> bool:

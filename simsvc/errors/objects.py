@@ -20,11 +20,11 @@ class ObjectsUnavailable(ObjectError):
     code = "objects_unavailable"
     templates: ClassVar = {
         "unreachable": N_(
-            "The object store %(store)s cannot be reached. Nothing was changed. Try again in a minute. If "
+            "The object store %(store)s cannot be reached. Try again in a minute. If "
             "the problem persists, tell the operator."
         ),
         "slow": N_(
-            "The object store %(store)s did not answer in time. Nothing was changed. Try again in a minute. "
+            "The object store %(store)s did not answer in time. Try again in a minute. "
             "If the problem persists, tell the operator."
         ),
         "cut": N_(
@@ -32,7 +32,7 @@ class ObjectsUnavailable(ObjectError):
             "not used. Try again in a minute."
         ),
         "failed": N_(
-            "The object store %(store)s reports a problem (%(problem)s). Nothing was changed. Try again in a "
+            "The object store %(store)s reports a problem (%(problem)s). Try again in a "
             "minute. If the problem persists, tell the operator."
         ),
     }

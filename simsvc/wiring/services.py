@@ -656,8 +656,8 @@ def private_places(settings: Settings) -> PrivatePlaces:
     """Return the private files and folders of the service."""
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
-    folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
-    folders = (*folders, settings.cache_dir) if settings.objects else folders
+    own = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    folders = (*own, settings.cache_dir) if settings.objects else own
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     keys = (settings.secret_key_file, settings.log_key_path, LogStateFile(settings.log_key_path.parent).path)

@@ -74,10 +74,17 @@ class FsspecObjects:
 
     @property
     def keeps_versions(self) -> bool:
-        """Whether the bucket keeps what is deleted or overwritten; raises ObjectsUnavailable."""
-        bucket = self._root.partition("/")[0]
-        ask = lambda fs: fs._call_s3("get_bucket_versioning", Bucket=bucket)  # noqa: E731 - a request
-        return bool(self._ask("list", bucket, ask).get("Status"))
+        """Whether what was deleted or overwritten remains in the bucket; raises ObjectsUnavailable."""
+        bucket, _, prefix = self._root.partition("/")
+
+        async def ask(fs: Any) -> bool:
+            status = (await fs._call_s3("get_bucket_versioning", Bucket=bucket)).get("Status")
+            if status != "Suspended":
+                return bool(status == "Enabled")
+            found = await fs._call_s3("list_object_versions", Bucket=bucket, Prefix=prefix)
+            return any(not version["IsLatest"] for version in found.get("Versions", ()))
+
+        return self._ask("list", bucket, ask)
 
     def check(self) -> None:
         """Raise ObjectsUnavailable if objects cannot be listed."""

@@ -83,18 +83,23 @@ class SharedFolders:
     def names(self) -> tuple[str, ...]:
         """Return the names of all folders, in order, as of the last two seconds.
 
-        While the store cannot be asked, the last listing counts. Raises the kind's error if there is none.
+        While the store cannot be asked, the last listing counts, and one thread asks again. Raises the kind's
+        error if there is none.
         """
-        with self._listing:
-            now_s = time.monotonic()
-            if self._names is not None and now_s - self._listed_s < LISTED_FOR_S:
-                return self._names
+        known, now_s = self._names, time.monotonic()
+        if known is not None and now_s - self._listed_s < LISTED_FOR_S:
+            return known
+        if not self._listing.acquire(blocking=known is None):
+            return known or ()
+        try:
             if self._trouble is None or now_s - self._troubled_s > TROUBLED_FOR_S:
                 self._list()
             if self._names is None:
                 assert self._trouble is not None  # noqa: S101 - for mypy: there is a listing or a problem
                 raise self._kind.unavailable("", self._trouble)
             return self._names
+        finally:
+            self._listing.release()
 
     def _list(self) -> None:
         try:

@@ -14,8 +14,10 @@ import pytest
 from simsvc.adapters.photos.sources import read_source
 from simsvc.errors import BundleUnreachable, IndexUnreachable, ModelGone, ObjectsUnavailable
 from simsvc.settings import Settings
+from simsvc.values.face_imports import ImportPhoto, ImportState
 from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
+from simsvc.wiring.imports import work_import
 from simsvc.wiring.objects import open_objects
 from simsvc.wiring.retirement import retire_model
 from simsvc.wiring.services import Services
@@ -111,3 +113,26 @@ def test_the_embedded_service_loads_no_client_for_objects(tmp_path: Path) -> Non
     )
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3"}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
+
+
+def test_an_import_begun_on_one_host_is_shown_on_another(first: Settings, second: Settings) -> None:
+    """The page of host B shows an import that was begun on A, and deletes it everywhere."""
+    one = Services(first)
+    import_id = one.imports.begin("staff", "user:1")
+    one.imports.add(import_id, drawn_photo(), ImportPhoto(0, "face.jpg", 30.0))
+    client = signed_in(create_app(second), "admin")
+    assert client.get(f"/gallery/imports/{import_id}").status_code == 200
+    Services(second).imports.delete(import_id)
+    assert one.import_spool.all() == []
+
+
+def test_a_check_by_a_process_of_another_host(first: Settings, second: Settings) -> None:
+    """The process that checks an import on host B reads A's photos, and A sees what it found."""
+    one, other = Services(first), Services(second)
+    import_id = one.imports.begin("staff", "user:1")
+    one.imports.add(import_id, drawn_photo(), ImportPhoto(0, "face.jpg", 30.0))
+    other.import_spool.set_state(import_id, ImportState("checking", total=1))
+    work_import(second, import_id)
+    assert one.imports.state(import_id).phase == "checked"
+    assert len(one.import_spool.check(import_id).photos) == 1
+    assert one.import_spool.thumbnail(import_id, 0).startswith(b"\xff\xd8")

@@ -128,8 +128,22 @@ def test_a_store_that_comes_back_is_used_again(s3: S3Server, s3_url: str) -> Non
 
 
 def test_versioning_that_is_on_is_told(s3: S3Server) -> None:
-    """A bucket that keeps versions says so."""
+    """A bucket that keeps versions says so, also once that is switched off while earlier versions remain."""
     s3.make_bucket("versioned")
-    on = {"Status": "Enabled"}
-    s3.filesystem().call_s3("put_bucket_versioning", Bucket="versioned", VersioningConfiguration=on)
-    assert FsspecObjects("s3://versioned/x", s3.access()).keeps_versions
+    objects = FsspecObjects("s3://versioned/x", s3.access())
+
+    def switch(status: str) -> None:
+        versioning = {"Status": status}
+        s3.filesystem().call_s3(
+            "put_bucket_versioning", Bucket="versioned", VersioningConfiguration=versioning
+        )
+
+    switch("Enabled")
+    assert objects.keeps_versions
+    switch("Suspended")
+    assert not objects.keeps_versions
+    switch("Enabled")
+    objects.put("a", b"1")
+    objects.put("a", b"2")
+    switch("Suspended")
+    assert objects.keeps_versions

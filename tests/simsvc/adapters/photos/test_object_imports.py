@@ -87,7 +87,7 @@ def test_the_lock_of_a_dead_process_ends(
     with one.held(import_id):
         one.set_state(import_id, ImportState("checking", total=1))
     later_s = time.time() + object_imports.LEASE_S + 1
-    monkeypatch.setattr(object_imports.time, "time", lambda: later_s)
+    monkeypatch.setattr("time.time", lambda: later_s)
     assert not other.is_held(import_id)
     with other.held(import_id):
         assert one.is_held(import_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,7 +70,12 @@ def test_forgotten_photos_are_swept(tmp_path: Path) -> None:
 
 def test_a_store_that_is_gone_keeps_a_photo_waiting(gone: ObjectSpool) -> None:
     """Reading, storing and checking say that the store is gone; a photo is not taken for lost."""
-    for act in (lambda: gone.get(BATCH, 0), lambda: gone.put(BATCH, 0, b"1"), gone.check):
+    acts: list[Callable[[], object]] = [
+        lambda: gone.get(BATCH, 0),
+        lambda: gone.put(BATCH, 0, b"1"),
+        gone.check,
+    ]
+    for act in acts:
         with pytest.raises(ObjectsUnavailable, match="cannot be reached"):
             act()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,7 +174,15 @@ def test_without_the_database_no_index_is_served(hosts: Hosts, postgres: str) ->
     index()
     with closed_database(postgres, hosts.b.settings.database_url), pytest.raises(StoreError):
         index()
+    wait_until(lambda: answers(hosts), 3)
     assert index().label == hosts.second
+
+
+def answers(hosts: Hosts) -> bool:
+    with suppress(StoreError):
+        hosts.b.pipeline().index()
+        return True
+    return False
 
 
 def test_threads_of_a_host_see_an_erasure_at_once(hosts: Hosts, tmp_path: Path) -> None:

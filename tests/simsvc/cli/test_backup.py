@@ -17,6 +17,7 @@ from simsvc.settings import Settings
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.values.events import EventKind
 from simsvc.web.app import create_app
+from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
@@ -40,6 +41,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     )
     desk = create_app(made).extensions["simsvc"]
     desk.secret_key()
+    adopt_files(made, desk.database)
     desk.switcher().use(desk.shelf.current())
     for number in range(3):
         estimate(drawn_photo(number), f"{number}.jpg", desk.pipeline())

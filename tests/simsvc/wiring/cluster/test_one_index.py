@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from simsvc.adapters.index.files.pointer import FilePointer
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.index.served_state import state_in_files
 from simsvc.adapters.photos.sources import read_source
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.errors import BuildRunning, IndexMissing, StoreError
 from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.estimates.estimate import answered, estimate
 from simsvc.ports import Index
 from simsvc.store.records.faces import FaceStore
+from simsvc.store.records.retirement import KeepingStore
 from simsvc.values.events import COMMAND
 from simsvc.wiring.audit.served import served_breaks
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.labelled_faces import live_faces_in_service
+from simsvc.wiring.replay import recorded_pipeline
 from tests.helpers import wait_until
 from tests.postgres_server import closed_database
+from tests.simsvc.cli.helpers import command_app, runner
 from tests.simsvc.wiring.cluster.conftest import Hosts
-from tests.small_site import draw_gallery
+from tests.small_site import draw_gallery, drawn_photo
 
 
 def ids(index: Index) -> set[str]:
@@ -173,7 +179,15 @@ def test_without_the_database_no_index_is_served(hosts: Hosts, postgres: str) ->
     index()
     with closed_database(postgres, hosts.b.settings.database_url), pytest.raises(StoreError):
         index()
+    wait_until(lambda: answers(hosts), 3)
     assert index().label == hosts.second
+
+
+def answers(hosts: Hosts) -> bool:
+    with suppress(StoreError):
+        hosts.b.pipeline().index()
+        return True
+    return False
 
 
 def test_threads_of_a_host_see_an_erasure_at_once(hosts: Hosts, tmp_path: Path) -> None:
@@ -213,3 +227,31 @@ def test_a_shared_database_takes_over_the_files_of_one_host(hosts: Hosts) -> Non
     assert hosts.b.shelf.journal.sha256s() == digests
     assert hosts.b.shelf.face_changes().removed == {"g"}
     assert not list(root.glob("*.json")) + list(root.glob("*.txt"))
+
+
+def test_an_upgrade_moves_the_files_and_says_so(hosts: Hosts) -> None:
+    """`flask db upgrade` moves what an earlier version on PostgreSQL kept in files, and does so once."""
+    FilePointer(hosts.a.settings.index_root).write(hosts.first)
+    with hosts.a.database.write_connection() as connection:
+        connection.execute(text("DELETE FROM served_pointer"))
+    app = command_app(hosts.a.settings)
+    upgrade = runner(app, "db", "upgrade")
+    assert "have moved from the index folder" in upgrade()
+    assert hosts.b.shelf.current() == hosts.first
+    assert "have moved" not in upgrade()
+    app.extensions["simsvc"].database.close()
+
+
+def test_a_record_of_one_host_is_replayed_on_the_other(hosts: Hosts, tmp_path: Path) -> None:
+    """B makes A's estimate again, with the face changes of then, after more faces changed."""
+    added(hosts, tmp_path / "clinic")
+    recorded = estimate(drawn_photo(), "me.jpg", hosts.a.pipeline())
+    for face_id in sorted(ids(hosts.a.pipeline().index()))[:3]:
+        live_faces_in_service(hosts.a).remove(face_id, COMMAND)
+    hosts.b.pipeline()  # which keeps a copy of the model on B
+    again = recorded_pipeline(
+        hosts.b, KeepingStore(hosts.b.database), hosts.b.estimates.find(recorded.id)
+    )
+    answer = answered(drawn_photo(), "me.jpg", again)
+    assert answer.neighbours == recorded.estimate.neighbours
+    assert answer.age_years == recorded.estimate.age_years

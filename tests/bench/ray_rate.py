@@ -2,7 +2,8 @@
 
 Each turn estimates the same photos by the local threads and then by a Ray cluster with as many cores, so that
 a machine that is slower in some minutes is slower for both. Rates are of whole runs, with the start of the
-processes, and steady, after the first photos.
+processes, and steady, after the first photos. Where other programs take a part of the cores, only processor
+time means something: that of this process and of all processes of the cluster.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,8 @@ from tests.small_site import build_index
 
 FIRST = 128
 """Photos before the steady rate is measured: two batches."""
+EVERY_S = 0.5
+"""Seconds between two looks at the processor time of processes that may end."""
 
 
 def main() -> None:
@@ -42,21 +46,35 @@ def main() -> None:
         services = Services(_site(Path(folder)))
         files = _photos(services.settings, options.photos)
         with small_cluster(cores()) as cluster:
-            turns = [_turn(services, files, Path(folder), cluster.address) for _ in range(options.turns)]
+            meter = Meter(cluster.nodes[0].pid)
+            meter.start()
+            turns = [
+                _turn(services, files, Path(folder), cluster.address, meter) for _ in range(options.turns)
+            ]
     _print(len(files), turns)
 
 
-def _turn(services: Services, files: Sequence[PhotoFile], folder: Path, address: str) -> dict[str, float]:
+def _turn(
+    services: Services, files: Sequence[PhotoFile], folder: Path, address: str, meter: Meter
+) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, ray in (("local", None), ("ray", address)):
         out = folder / f"{name}-{time.monotonic_ns()}.csv"
-        times = [time.perf_counter()]
+        times, used = [time.perf_counter()], [meter.look()]
+
+        def note(times: list[float] = times, used: list[float] = used) -> None:
+            times.append(time.perf_counter())
+            if len(times) == FIRST:
+                used.append(meter.look())
+
         with bulk_into(services, out, recorded=True, ray=ray, probe=files[0].path) as bulk:
-            bulk.judge(bulk.waiting(files), lambda times=times: times.append(time.perf_counter()))
-        end = time.perf_counter()
+            bulk.judge(bulk.waiting(files), note)
+        end, used_s = time.perf_counter(), meter.look()
         found[f"{name}_whole_a_second"] = len(files) / (end - times[0])
         found[f"{name}_steady_a_second"] = (len(files) - FIRST) / (end - times[FIRST])
         found[f"{name}_first_s"] = times[1] - times[0]
+        found[f"{name}_whole_cpu_ms"] = (used_s - used[0]) * 1e3 / len(files)
+        found[f"{name}_steady_cpu_ms"] = (used_s - used[1]) * 1e3 / (len(files) - FIRST)
     print(json.dumps({name: round(value, 2) for name, value in found.items()}), flush=True)
     return found
 
@@ -69,6 +87,40 @@ def _print(photos: int, turns: Sequence[dict[str, float]]) -> None:
         local, ray = (middle[f"{name}_{kind}_a_second"] for name in ("local", "ray"))
         share = statistics.median(shares)
         print(f"{kind}: local {local:.1f}, Ray {ray:.1f} photos a second; Ray by local: {share:.3f}")
+        local, ray = (middle[f"{name}_{kind}_cpu_ms"] for name in ("local", "ray"))
+        print(
+            f"{kind}: local {local:.1f}, Ray {ray:.1f} ms of a core a photo; rate by that: {local / ray:.3f}"
+        )
+
+
+class Meter(threading.Thread):
+    """Adds up the processor time of this process and of a head's descendants, those that end included."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__(daemon=True)
+        self._head, self._used = head, dict[int, int]()
+
+    def run(self) -> None:
+        """Look again and again: what a process used after the last look is not counted."""
+        while True:
+            self.look()
+            time.sleep(EVERY_S)
+
+    def look(self) -> float:
+        """Return the seconds used up to now."""
+        parents, used = {}, {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                words = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            pid = int(stat.parent.name)
+            parents[pid], used[pid] = int(words[1]), int(words[11]) + int(words[12])
+        there = {self._head} & set(used)
+        while more := {pid for pid, parent in parents.items() if parent in there} - there:
+            there |= more
+        self._used.update((pid, used[pid]) for pid in there)
+        return time.process_time() + sum(self._used.values()) / os.sysconf("SC_CLK_TCK")
 
 
 def _site(folder: Path) -> Settings:

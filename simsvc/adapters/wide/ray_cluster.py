@@ -30,6 +30,9 @@ HEALTH_CHECK = (
 HEALTHY_S = 30.0
 """Seconds that the head has to say that it works. If another program holds the port, `ray.init` tries for
 more than seven minutes."""
+LOG_LEVEL = "RAY_BACKEND_LOG_LEVEL"
+"""Ray's own lines on standard error; what matters becomes an error of ours. Source: Ray's documentation,
+"Configuring Logging"."""
 RESOURCE = {"cpu": "CPU", "cuda": "GPU"}
 NO_TELEMETRY = "RAY_USAGE_STATS_ENABLED"
 """Ray sends reports of its use where this is not 0. Source: Ray's documentation, "Usage Stats Collection"."""
@@ -78,6 +81,7 @@ def ray_cluster(address: str, device: Device = "cpu", limit: int = 0) -> Iterato
 
 def _ray() -> Any:
     os.environ[NO_TELEMETRY] = "0"
+    os.environ.setdefault(LOG_LEVEL, "fatal")
     try:
         import ray  # noqa: PLC0415 - optional, see pyproject's extra "cluster"
         import ray.data  # noqa: PLC0415

@@ -20,6 +20,8 @@ BLOCK = 64
 64 photos of 15 ms each cost 3% more; larger blocks lose more when a host is lost."""
 BLOCKS_A_WORKER = 4
 """Blocks that each process gets at least where there are few photos, so that all end at about one time."""
+LEAST_BLOCK = 8
+"""Jobs that are handed over together at least: below, handing over takes longer than the work."""
 SEGMENT = 65_536
 """Jobs of one data set of Ray's, which holds its blocks in memory; between two, processes start again."""
 SHARE = 0.5
@@ -90,7 +92,8 @@ class RayPool(Generic[Job, Done]):
         )
 
     def _block_of(self, jobs: int) -> int:
-        return max(1, min(self.block, -(-jobs // (BLOCKS_A_WORKER * self.cluster.most_workers()))))
+        fair = -(-jobs // (BLOCKS_A_WORKER * self.cluster.most_workers()))
+        return min(self.block, max(LEAST_BLOCK, fair))
 
     def _attempts(self) -> Any:
         """Start the count on this host: if it is lost, so is the command."""

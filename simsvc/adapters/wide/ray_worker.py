@@ -63,16 +63,16 @@ class RayWorker:
     def __call__(self, table: Any) -> dict[str, list[Any]]:
         """Return the results of the jobs in a table of one row, or what stopped them."""
         import ray  # noqa: PLC0415 - only hosts of a cluster run this
-        from ray import cloudpickle  # noqa: PLC0415
 
+        pickling: Any = ray.cloudpickle
         (row,) = table.to_pylist()
         answer: dict[str, Any] = {"problem": self._problem}
         if self._work is not None:
             try:
-                answer = {"done": self._done(row["block"], row["first"], cloudpickle.loads(row["jobs"]), ray)}
+                answer = {"done": self._done(row["block"], row["first"], pickling.loads(row["jobs"]), ray)}
             except SimsvcError as error:
                 answer = {"problem": to_json(error.message)}
-        return {"block": [row["block"]], "answer": [cloudpickle.dumps(answer)]}
+        return {"block": [row["block"]], "answer": [pickling.dumps(answer)]}
 
     def _done(self, block: int, first: int, jobs: list[Any], ray: Any) -> list[Any]:
         assert self._work is not None  # noqa: S101 - see above

@@ -32,6 +32,7 @@ SimsvcError
 │   ├── BuildRunning           build_running
 │   ├── IndexUnwritable        index_unwritable
 │   ├── IndexTooLarge          index_too_large
+│   ├── IndexEngineMissing     index_engine_missing
 │   └── IndexEngineUnfit       index_engine_unfit
 ├── SourceError                labelled photos cannot be read
 │   ├── SourceUnknown          source_unknown

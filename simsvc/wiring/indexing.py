@@ -82,4 +82,4 @@ def index_services(settings: Settings) -> IndexServices:
 
 def open_shelf(settings: Settings) -> IndexStore:
     """Return the index builds alone, for what needs no model."""
-    return IndexStore(settings.index_root)
+    return IndexStore(settings.index_root, settings.index_engine)

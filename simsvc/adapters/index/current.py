@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from simsvc.adapters.index import changed_files
-from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.face_journal import FaceJournal
 from simsvc.adapters.index.live_index import LiveIndex
@@ -216,7 +216,7 @@ class CurrentIndex:
             raise
 
     def _opened(self, label: str) -> LiveIndex:
-        index = LiveIndex(AnnoyIndex(self._root / label, self._model_sha256), self._journal.changes())
+        index = LiveIndex(open_index(self._root / label, self._model_sha256), self._journal.changes())
         _log.info("index %s with %d faces is in service", index.label, index.count)
         return index
 

@@ -157,8 +157,9 @@ class BuiltIndex(ABC):
 
 def damaged(manifest: Manifest) -> IndexDamaged:
     """Return the error of a build whose engine's files are not as its manifest states."""
-    reason = "forest" if manifest.index_engine == "annoy" else "table"
-    return IndexDamaged(reason, label=manifest.label)
+    if manifest.index_engine == "lance":
+        return IndexDamaged("table", label=manifest.label)
+    return IndexDamaged("forest", label=manifest.label)
 
 
 def _used_and_shown(own: float, left_out: float) -> tuple[float | None, float | None]:

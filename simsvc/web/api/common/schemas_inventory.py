@@ -94,7 +94,7 @@ class Build(BuildSummary):
     search_k = maybe(Integer, "Number of candidates per search; 0 for Lance.")
     partitions = maybe(
         Dict,
-        "How Lance searches: count, sub_vectors, probes, refine; null for Annoy, or if every face is compared.",
+        "How Lance searches: count, sub_vectors, probes, refine; null for Annoy, or if it compares all.",
         keys=String(),
         values=Integer(),
     )

@@ -39,7 +39,7 @@ class Engine(Protocol):
 class Exact:
     """numpy: one product with every row; the rows are its only file."""
 
-    efforts = (1,)
+    efforts: tuple[int, ...] = (1,)
 
     def build(self, rows: Vectors, folder: Path) -> dict[str, Any]:
         with (folder / "rows.npy").open("wb") as file:
@@ -62,7 +62,7 @@ class Exact:
 class Annoy:
     """The service's own forest, by the rule of `domain.gallery.search_effort`."""
 
-    efforts = CANDIDATES
+    efforts: tuple[int, ...] = CANDIDATES
 
     def build(self, rows: Vectors, folder: Path) -> dict[str, Any]:
         effort = grow(folder / "f.annoy", rows)

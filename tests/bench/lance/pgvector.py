@@ -51,7 +51,12 @@ class Server:
             "listen_addresses=",
             f"unix_socket_directories={self._socket}",
         ]
-        command = [self._programs / "postgres", "-D", self._data, *(f"-c{option}" for option in options)]
+        command = [
+            str(self._programs / "postgres"),
+            "-D",
+            str(self._data),
+            *(f"-c{option}" for option in options),
+        ]
         self._process = subprocess.Popen(command, user=self.account, cwd="/", stderr=subprocess.DEVNULL)
         wait_until(self._answers, 60.0)
         return self
@@ -79,7 +84,7 @@ class Server:
 class Pgvector:
     """A graph (HNSW) with pgvector's own parameters, m 16 and ef_construction 64."""
 
-    efforts = (10, 20, 40, 80, 160, 320)
+    efforts: tuple[int, ...] = (10, 20, 40, 80, 160, 320)
 
     def build(self, rows: Vectors, folder: Path) -> dict[str, Any]:
         folder.chmod(0o755)

@@ -233,11 +233,10 @@ class CurrentIndex:
         """Return a value that differs when a file of the build in current.json does."""
         try:
             folder = self._root / (read_current(self._root) or "")
-            with os.scandir(folder) as entries:
-                stats = [(entry.name, entry.stat(), entry.inode()) for entry in entries]
+            stats = [(str(path), path.stat()) for path in folder.rglob("*")]
         except (IndexUnusable, OSError):
             return None
-        return sorted((name, inode, stat.st_size, stat.st_ctime_ns) for name, stat, inode in stats)
+        return sorted((name, stat.st_ino, stat.st_size, stat.st_ctime_ns) for name, stat in stats)
 
 
 def _stamp(path: str) -> _Stamp:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simsvc.adapters.index.current import CurrentIndex, write_current
 from simsvc.adapters.index.engines import lance_table
 from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.engines.lance_table import LanceTable, allowlist, items_of, write_table
@@ -137,3 +138,18 @@ def test_partitions_that_cannot_be_searched_are_refused(values: tuple[int, int, 
     """A manifest's numbers are checked before anything is searched with them."""
     with pytest.raises(ValueError, match="cannot be searched"):
         Partitions(*values)
+
+
+def test_a_service_without_an_index_follows_a_restored_file_of_a_table(tmp_path: Path) -> None:
+    """A file deep in faces.lance is damaged, then restored from a backup: the next request is answered."""
+    folder = shelve(tmp_path, ROWS[:100], "lance")
+    write_current(tmp_path, f"demo/{folder.name}")
+    path = next(folder.glob("faces.lance/data/*"))
+    good = path.read_bytes()
+    path.write_bytes(good[:-1])
+    current = CurrentIndex(tmp_path, MODEL)
+    for _ in range(2):
+        with pytest.raises(IndexDamaged, match=r"length of faces\.lance/data"):
+            current.get()
+    path.write_bytes(good)
+    assert current.get().count == 100

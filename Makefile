@@ -26,7 +26,7 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
 EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
-.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index bench-ray measure clean
+.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index bench-ray bench-lance measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -45,6 +45,7 @@ help:
 	@echo 'make bench            measure, print a table and write docs/explanation/bench.json; some 12 minutes'
 	@echo 'make bench-index      measure the index beside hnswlib, faiss, usearch and exact search, up to SIZES vectors'
 	@echo 'make bench-ray        measure bulk estimates by Ray beside those of local threads, on this host'
+	@echo 'make bench-lance      measure Lance beside Annoy, exact search and pgvector, up to SIZES vectors; goes on where it stopped'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
 
@@ -208,6 +209,15 @@ bench-index: $(TESTING)/.ready
 # some 3 minutes on two cores, with photos of UTKFace where DATA has it, else those of the demo gallery
 bench-ray: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench.ray_rate
+# the same embeddings; goes on where it was stopped: some minutes up to 10^5 vectors, some hours up to 10^7
+BENCH_LANCE ?= work/bench-lance
+bench-lance: $(TESTING)/.ready
+	mkdir -p $(BENCH_INDEX) $(BENCH_LANCE)
+	export SIMSVC_INDEX_ROOT=$(BENCH_INDEX)/indexes DATABASE_URL="sqlite:///$(abspath $(BENCH_INDEX))/simsvc.sqlite3"
+	$(TESTING)/bin/flask db upgrade
+	if [ -d $(DATA)/utkface ]; then what=(--source utkface --path $(DATA)/utkface); else what=(); fi
+	$(TESTING)/bin/flask index build --if-needed "$${what[@]}"
+	$(TESTING)/bin/python -m tests.bench.lance $(if $(SIZES),--sizes $(SIZES)) --folder $(BENCH_LANCE)
 
 # puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
 measure: $(TESTING)/.ready

@@ -285,6 +285,12 @@ class Settings(BaseSettings):
         default_factory=lambda: _home() / "indexes",
         description="folder of the indexes that `flask index build` writes and the service reads",
     )
+    index_engine: Literal["annoy", "lance"] = Field(
+        default="annoy",
+        description="what searches new index builds: `annoy`, a forest that is mapped into memory; or "
+        "`lance`, with `pip install 'simsvc[cluster]'`, which reads from disk only the partitions that a "
+        "search needs, for more faces than memory holds; builds keep the engine they were made with",
+    )
     database_url: str = Field(
         default_factory=lambda: f"sqlite:///{_home() / 'var' / 'simsvc.sqlite3'}",
         validation_alias="DATABASE_URL",
@@ -645,7 +651,7 @@ class Settings(BaseSettings):
 
 
 FOR_COMMANDS = (
-    *("bundle_dir", "gallery_dir", "index_root", "model_root", "batch_dir", "import_dir"),
+    *("bundle_dir", "gallery_dir", "index_root", "index_engine", "model_root", "batch_dir", "import_dir"),
     *("database_url", "disk_reserve_bytes", "threads", "engine", "log"),
     *("objects", "objects_endpoint", "cache_dir", "cache_bytes"),
 )

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from simsvc.adapters.index.annoy_forest import check_engine
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.calibration_picture import write_picture
+from simsvc.adapters.index.engines.chosen import check_engine
 from simsvc.adapters.photos.sources import SOURCES, read_source
 from simsvc.cli.common.build_report import InService, build_report
 from simsvc.cli.common.calibration_report import calibration_report
@@ -19,7 +19,7 @@ from simsvc.cli.common.errors import sentences
 from simsvc.cli.common.progress import progress
 from simsvc.domain.calibration.plot import calibration_plot
 from simsvc.domain.gallery.labelled_faces import LabelledSource
-from simsvc.domain.gallery.manifest import EngineName, Manifest
+from simsvc.domain.gallery.manifest import EngineName, IndexEngine, Manifest
 from simsvc.domain.gallery.recall import QUERIES, K
 from simsvc.errors import IndexMissing, IndexNotServed, IndexUnusable
 from simsvc.flows.gallery.build_index import BuildRequest, build
@@ -44,6 +44,12 @@ index_group = AppGroup("index", help="Build, list, verify and switch indexes.")
     help="Inference engine; defaults to SIMSVC_ENGINE.",
 )
 @click.option(
+    "--index",
+    "index_engine",
+    type=click.Choice(["annoy", "lance"]),
+    help="What searches the build; defaults to SIMSVC_INDEX_ENGINE.",
+)
+@click.option(
     "--if-needed", is_flag=True, help="Do nothing if the index in service is intact and fits the model."
 )
 @click.option("--use", is_flag=True, help="Put the build into service, even if another one is in service.")
@@ -53,6 +59,7 @@ def build_command(  # noqa: PLR0913, PLR0917 - one for each option
     path: Path | None,
     name: str | None,
     engine: EngineName | None,
+    index_engine: IndexEngine | None,
     if_needed: bool,
     use: bool,
     ray: str | None,
@@ -62,13 +69,16 @@ def build_command(  # noqa: PLR0913, PLR0917 - one for each option
     The build goes into service if no other usable build is in service, or with --use.
     """
     with sentences():
-        indexing = index_services(services().settings)
+        settings = services().settings
+        if index_engine is not None:
+            settings = settings.model_copy(update={"index_engine": index_engine})
+        indexing = index_services(settings)
         label = _in_service(indexing) if if_needed else None
         if label is not None:
             click.echo(f"The index {label} is in service, intact, and fits the model.")
             return
         photos = _photos(source, path)
-        check_engine()
+        check_engine(settings.index_engine)
         engine = engine or indexing.engine
         decoder, trained_on = indexing.decoder, indexing.trained_on
         request = BuildRequest(name or source, (photos,), engine, cores(), decoder, trained_on)
@@ -183,12 +193,24 @@ def _recall_lines(label: str, manifest: Manifest, timed: TimedRecall) -> list[st
     found = timed.recall
     asked = f"{found.k} nearest of {manifest.count} faces, {found.queries} queries of each kind"
     return [
-        f"{label}: {manifest.trees} trees, {manifest.search_k} candidates; {asked}.",
+        f"{label}: {_effort(manifest)}; {asked}.",
         f"Recall for faces in the build: {found.of_rows:.4f}.",
         f"Recall for new vectors near them: {found.of_others:.4f}.",
         f"Search: {timed.p50_ms:.2f} ms (median, one thread); exact search: {timed.exact_ms:.2f} ms.",
         f"Recall measured when built: {manifest.recall if manifest.recall is not None else 'not measured'}.",
     ]
+
+
+def _effort(manifest: Manifest) -> str:
+    if manifest.index_engine == "annoy":
+        return f"{manifest.trees} trees, {manifest.search_k} candidates"
+    parts = manifest.partitions
+    if parts is None:
+        return "Lance compares every face"
+    return (
+        f"Lance reads {parts.probes} of {parts.count} partitions, {parts.sub_vectors} bytes a face, and "
+        f"compares {parts.refine} faces for each one wanted"
+    )
 
 
 def _draw(shelf: IndexStore, label: str, path: Path) -> None:

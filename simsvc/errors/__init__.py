@@ -34,6 +34,7 @@ SimsvcError
 │   ├── IndexUnwritable        index_unwritable
 │   ├── IndexUnreachable       index_unreachable
 │   ├── IndexTooLarge          index_too_large
+│   ├── IndexEngineMissing     index_engine_missing
 │   └── IndexEngineUnfit       index_engine_unfit
 ├── SourceError                labelled photos cannot be read
 │   ├── SourceUnknown          source_unknown

@@ -36,6 +36,10 @@ class IndexDamaged(IndexUnusable):
             "The index %(label)s cannot be opened: faces.annoy does not match its manifest. Rebuild the "
             "index: `flask index build`."
         ),
+        "table": N_(
+            "The index %(label)s cannot be opened: faces.lance does not match its manifest. Rebuild the "
+            "index: `flask index build`."
+        ),
         "estimates": N_(
             "The estimates of index build %(label)s cannot be read. Rebuild the index: `flask index build`."
         ),
@@ -201,6 +205,16 @@ class IndexTooLarge(IndexUnusable):
             "BUILD`."
         ),
     }
+
+
+class IndexEngineMissing(IndexUnusable):
+    """The engine that searches the index build is not installed."""
+
+    code = "index_engine_missing"
+    template = N_(
+        "Lance, which searches this index, is not installed. Install it with `pip install "
+        "'simsvc[cluster]'`, or build an index without it: `flask index build --index annoy`."
+    )
 
 
 class IndexEngineUnfit(IndexUnusable):

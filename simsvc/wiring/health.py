@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from simsvc.adapters.index.annoy_forest import check_engine
+from simsvc.adapters.index.engines.chosen import check_engine
 from simsvc.adapters.inference.bundle import load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.onnx_detector import whole_graph
@@ -260,8 +260,8 @@ def _kept_models(services: Services) -> str:
 
 
 def _whole_index(services: Services) -> str:
-    check_engine()
     label = services.shelf.current()
+    check_engine("annoy" if label is None else services.shelf.manifest(label).index_engine)
     if label is None:
         raise IndexMissing()
     return f"{services.switcher().fitting(label).label} is intact and fits the model."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simsvc.adapters.index.annoy_forest import check_engine
 from simsvc.adapters.index.build_store import ENGINE_LIBRARIES, LIBRARIES
+from simsvc.adapters.index.engines.chosen import check_engine
 from simsvc.adapters.index.files.embedding_cache import EmbeddedJournal
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.flows.gallery.process_import import Workshop, process
@@ -26,7 +26,7 @@ def work_import(settings: Settings, import_id: str) -> None:
 
 
 def _workshop(settings: Settings, spool: ImportSpool) -> Workshop:
-    check_engine()
+    check_engine(settings.index_engine)
     indexing, workers = index_services(settings), helpers_of_command()
     libraries = (*LIBRARIES, *ENGINE_LIBRARIES.values())
     return Workshop(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet
 from simsvc.errors import IndexMissing, IndexUnusable
@@ -67,7 +67,7 @@ def _refitted(shelf: IndexStore, model_sha256: str, change: ChangeSet) -> Mappin
         current = shelf.current()
         if current is None or shelf.manifest(current).calibration is None:
             return {}
-        base = AnnoyIndex(shelf.open_build(current), model_sha256)
+        base = open_index(shelf.open_build(current), model_sha256)
         site = LiveIndex(base, shelf.journal.with_next(change)).refitted()
     except IndexUnusable as error:
         _log.warning("the site calibration stays as it was: %s", error.sentence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.bundle import load_document
 from simsvc.adapters.inference.chosen_model import Engine, served_model
@@ -78,7 +78,7 @@ def _recorded_index(services: Services, keeping: KeepingStore, answer: Estimate)
     known = keeping.manifest_sha256(label)
     if known is not None and known != manifest_sha256(manifest):
         raise IndexDamaged("manifest_replaced", label=label)
-    base = AnnoyIndex(services.shelf.open_build(label), answer.model_sha256 or "")
+    base = open_index(services.shelf.open_build(label), answer.model_sha256 or "")
     return LiveIndex(base, services.shelf.journal.changes(answer.face_changes))
 
 

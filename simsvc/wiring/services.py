@@ -22,10 +22,10 @@ from simsvc.adapters.crypto.fernet_cipher import FernetCipher
 from simsvc.adapters.crypto.log_key import LogKeyFile
 from simsvc.adapters.crypto.secret_key import kept_secret_key
 from simsvc.adapters.crypto.totp import PyotpCodes
-from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.changed_files import ChangedFile, read_changed
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.face_list import FaceFacts, FaceLister, read_facts
 from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
@@ -532,7 +532,7 @@ class Services:
             IndexUnusable: it cannot be used.
             BundleError: the model cannot be read.
         """
-        index = AnnoyIndex(self.shelf.open_build(label), self.model_document().sha256)
+        index = open_index(self.shelf.open_build(label), self.model_document().sha256)
         return measure_recall(index, queries, k)
 
     def model_page(self) -> ModelPage:

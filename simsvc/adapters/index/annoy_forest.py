@@ -13,7 +13,7 @@ import mmap
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import annoy
@@ -32,6 +32,10 @@ HEADER = 3
 """Header of a node, in numbers of 4 bytes."""
 NODES_A_TREE = 0.06
 """Nodes per item and tree, for 64 dimensions: of 10^6 items, 10 trees take 142 MB and the items 268 MB."""
+NEAREST = 9
+"""Candidates for copies per face: itself and eight. Chains of copies are joined."""
+COPY_CANDIDATES = 1_000
+"""Nodes inspected for copies per face: few, because near-identical vectors share leaves."""
 PROBE = """
 import annoy
 forest = annoy.AnnoyIndex(64, "angular")
@@ -105,6 +109,13 @@ def cosines_of(forest: annoy.AnnoyIndex, trees: int, search_k: int) -> Search:
         return [1.0 - distance**2 / 2.0 for distance in distances]
 
     return search
+
+
+def near_items(forest: annoy.AnnoyIndex) -> Iterator[tuple[int, Sequence[int], Sequence[float]]]:
+    """Return every item with its nearest ones and their distances, of which some may be copies."""
+    for item in range(forest.get_n_items()):
+        others, distances = forest.get_nns_by_item(item, NEAREST, COPY_CANDIDATES, True)
+        yield item, others, distances
 
 
 def rows_of(path: Path, forest: annoy.AnnoyIndex, count: int, dims: int) -> FloatVector:

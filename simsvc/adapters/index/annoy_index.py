@@ -2,124 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import annoy
 import numpy as np
-from numpy.typing import NDArray
 
 from simsvc.adapters.index.annoy_forest import load_forest, rows_of
-from simsvc.adapters.index.files import manifest as manifests
-from simsvc.adapters.index.files.face_columns import (
-    COPIES,
-    ESTIMATES,
-    read_copies,
-    read_estimates,
-    read_persons,
-)
-from simsvc.adapters.index.files.gallery import Gallery
-from simsvc.adapters.index.files.mapping import mapping
-from simsvc.adapters.ops.permissions import shown_path
-from simsvc.domain.gallery.labelled_faces import SeenFace
-from simsvc.domain.gallery.manifest import Manifest
-from simsvc.domain.gallery.near_duplicates import ALONE
+from simsvc.adapters.index.built_index import Allowed, BuiltIndex, Segment
+from simsvc.domain.gallery.manifest import METRIC
 from simsvc.domain.gallery.nearest import distances
 from simsvc.domain.gallery.search_effort import search_k_for
-from simsvc.errors import IndexDamaged, IndexModelMismatch, IndexUnreadable
-from simsvc.values import EVERY_FACE, FaceFilter, FloatVector, FoundFace, Neighbour
+from simsvc.values import FloatVector, Neighbour
 
 FILE = "faces.annoy"
 EVERY_LEAF = 1_000
 """Up to this many candidates, Annoy inspects every leaf."""
 ITEMS_A_BLOCK = 65_536
 """Rows per chunk of the exact search: 17 MB for 64 dimensions."""
-FILTERS_KEPT = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Allowed:
-    """Allowed items, as a mask (N,)."""
-
-    mask: NDArray[np.bool_]
-
-    @cached_property
-    def items(self) -> NDArray[np.intp]:
-        """The allowed items, ascending."""
-        return np.flatnonzero(self.mask)
-
-    @cached_property
-    def count(self) -> int:
-        """Number of allowed items."""
-        return int(np.count_nonzero(self.mask))
-
-
-class AnnoyIndex:
-    """Index port over one verified build."""
-
-    def __init__(self, folder: Path, model_sha256: str) -> None:
-        """Open a build for one model, after verifying every file.
-
-        Raises IndexDamaged if a file is not as its manifest states, IndexModelMismatch if the build has
-        embeddings of a different model, IndexTooLarge if the process cannot map its files, IndexUnreadable if
-        a file is not readable.
-        """
-        self.manifest = manifest = _fitting(folder, model_sha256)
-        self._folder = folder
-        self.gallery = Gallery(folder)
-        self.faces = self.gallery.faces
-        self.label, self.count, self.face_changes = manifest.label, manifest.count, 0
-        self.support_scale, self.calibration = manifest.support, manifest.calibration
-        try:
-            with mapping(folder):
-                self._forest = load_forest(folder / FILE, self.manifest.dims)
-        except PermissionError as error:
-            raise IndexUnreadable(file=shown_path(error)) from None
-        except (OSError, ValueError):
-            raise _damaged(self.manifest) from None
-        if not self._forest.get_n_items() == len(self.faces) == self.manifest.count:
-            raise _damaged(self.manifest)
-        with mapping(folder):
-            self._rows = rows_of(folder / FILE, self._forest, self.count, self.manifest.dims)
-            self._groups = read_copies(folder) if COPIES in self.manifest.files else None
-            self._estimates = read_estimates(folder) if ESTIMATES in self.manifest.files else None
-        for column in (self._groups, self._estimates):
-            if column is not None and len(column) != self.count:
-                raise _damaged(self.manifest)
-        self._allowed = lru_cache(FILTERS_KEPT)(lambda wanted: Allowed(self.faces.mask(wanted)))
+class AnnoyIndex(BuiltIndex):
+    """Index port over one verified build, searched by a forest."""
 
     def embeddings(self) -> FloatVector:
         """Return all embeddings, float32 (N, D), in item order, mapped read-only."""
         return self._rows
-
-    def seen_faces(self) -> list[SeenFace | None]:
-        """Return each face's facts for site calibration; raises IndexDamaged if they are unreadable."""
-        if self._estimates is None:
-            return [None] * self.count
-        try:
-            persons = read_persons(self._folder)
-        except (OSError, ValueError):
-            raise _damaged(self.manifest) from None
-        estimates = zip(self._estimates.tolist(), persons, strict=True)
-        return [_seen(own, left_out, person) for (own, left_out), person in estimates]
-
-    def photos(self) -> list[list[int]]:
-        """Return the items of photos with several faces."""
-        groups: dict[int, list[int]] = {}
-        for item, group in enumerate([] if self._groups is None else self._groups.tolist()):
-            if group != ALONE:
-                groups.setdefault(group, []).append(item)
-        return list(groups.values())
-
-    def search(
-        self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
-    ) -> tuple[Neighbour, ...]:
-        """Return up to k nearest matching faces of a unit vector (D,), nearest first."""
-        if wanted == EVERY_FACE:
-            return self._named(self._inspected(embedding, k))
-        return self.search_allowed(embedding, k, self._allowed(wanted))
 
     def search_allowed(self, embedding: FloatVector, k: int, allowed: Allowed) -> tuple[Neighbour, ...]:
         """Return the k nearest allowed faces of a unit vector (D,), nearest first; all where k is larger.
@@ -133,18 +41,32 @@ class AnnoyIndex:
         while deepest <= EVERY_LEAF or self._search_k(asked) <= allowed.count:
             found = [(item, far) for item, far in self._inspected(embedding, asked) if allowed.mask[item]]
             if len(found) >= k or asked >= deepest:
-                return self._named(iter(found[:k]))
+                return self._as_faces(found[:k])
             asked = min(2 * asked, deepest)
-        return self._named(self._read(embedding, k, allowed))
+        return self._as_faces(self._read(embedding, k, allowed))
 
-    def thumbnail(self, face_id: str) -> bytes:
-        """Return the face's thumbnail as JPEG bytes; raises FaceNotFound if the face is not in this build."""
-        return self.gallery.thumbnail(face_id)
+    def segment(self, rows: FloatVector) -> Segment:
+        """Return a search of one tree, which compares every row as a forest does."""
+        forest = annoy.AnnoyIndex(self.manifest.dims, METRIC)
+        for item, row in enumerate(rows):
+            forest.add_item(item, row.tolist())
+        forest.build(1, 1)
+        every = len(rows) + 1
 
-    def _copies(self, items: list[int]) -> list[int | None]:
-        if self._groups is None:
-            return [None] * len(items)
-        return [None if group == ALONE else group for group in self._groups[items].tolist()]
+        def search(embedding: FloatVector) -> Iterator[tuple[int, float]]:
+            return zip(*forest.get_nns_by_vector(embedding.tolist(), every, every, True), strict=True)
+
+        return search
+
+    def _open(self, folder: Path) -> int:
+        self._forest = load_forest(folder / FILE, self.manifest.dims)
+        held: int = self._forest.get_n_items()
+        if held == self.manifest.count:
+            self._rows = rows_of(folder / FILE, self._forest, held, self.manifest.dims)
+        return held
+
+    def _nearest(self, embedding: FloatVector, k: int) -> tuple[Neighbour, ...]:
+        return self._as_faces(self._inspected(embedding, k))
 
     def _search_k(self, k: int) -> int:
         """Return the number of candidates of a search for k; fixed for older builds."""
@@ -166,39 +88,7 @@ class AnnoyIndex:
         far = distances(joined[places].astype(np.float64))
         return zip(allowed.items[places].tolist(), far.tolist(), strict=True)
 
-    def _named(self, found: Iterator[tuple[int, float]]) -> tuple[Neighbour, ...]:
+    def _as_faces(self, found: Iterable[tuple[int, float]]) -> tuple[Neighbour, ...]:
         pairs = list(found)
         items = [item for item, _ in pairs]
-        labels, rows = self.faces.labels(items), self._rows[items]
-        told = zip(labels, rows, self._copies(items), self._estimated(items), pairs, strict=True)
-        return tuple(
-            FoundFace(*label, far, row, copies, raw, estimated_age_years=shown)
-            for label, row, copies, (raw, shown), (_, far) in told
-        )
-
-    def _estimated(self, items: list[int]) -> list[tuple[float | None, float | None]]:
-        if self._estimates is None:
-            return [(None, None)] * len(items)
-        return [_used_and_shown(own, left_out) for own, left_out in self._estimates[items].tolist()]
-
-
-def _used_and_shown(own: float, left_out: float) -> tuple[float | None, float | None]:
-    if math.isnan(own):
-        return None, None
-    return (None, own) if math.isnan(left_out) else (own, left_out)
-
-
-def _seen(own: float, left_out: float, person: str | None) -> SeenFace | None:
-    """Return a face for the calibration, or None for composites and others."""
-    return None if math.isnan(left_out) else SeenFace(own, person)
-
-
-def _fitting(folder: Path, model_sha256: str) -> Manifest:
-    manifest = manifests.read(folder)
-    if manifest.model.sha256 != model_sha256:
-        raise IndexModelMismatch("distances", label=manifest.label, model=manifest.model.version)
-    return manifests.verify(folder)
-
-
-def _damaged(manifest: Manifest) -> IndexDamaged:
-    return IndexDamaged("forest", label=manifest.label)
+        return self._named(items, [far for _, far in pairs], self._rows[items])

@@ -22,9 +22,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.index import annoy_forest, annoy_index
+from simsvc.adapters.index.annoy_forest import SEED
 from simsvc.adapters.index.build_folders import DRAFT_PREFIX, BuildFolders, LocalBuilds, SharedBuilds
 from simsvc.adapters.index.copies import find_copies
+from simsvc.adapters.index.engines import chosen
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.embedding_cache import FILE, EmbeddedJournal
 from simsvc.adapters.index.files.face_columns import (
@@ -41,9 +42,8 @@ from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.estimate.support import measure
 from simsvc.domain.gallery.face_changes import FaceChanges
 from simsvc.domain.gallery.labelled_faces import SeenFace, labels_sha256
-from simsvc.domain.gallery.manifest import NAME_PATTERN, BuildFacts, Manifest
+from simsvc.domain.gallery.manifest import NAME_PATTERN, BuildFacts, IndexEngine, Manifest
 from simsvc.domain.gallery.near_duplicates import NearDuplicates, numbered, summary
-from simsvc.domain.gallery.search_effort import Effort
 from simsvc.errors import (
     BuildNotFound,
     IndexDamaged,
@@ -55,7 +55,7 @@ from simsvc.ports import SetAside
 from simsvc.values import FloatVector, LabelledFace, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 
-LIBRARIES = ("annoy", "numpy", "onnxruntime", "pillow")
+LIBRARIES = ("numpy", "onnxruntime", "pillow")
 ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 """Distributions whose versions affect a build's bytes."""
 
@@ -63,8 +63,11 @@ ENGINE_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "tor
 class IndexDraft:
     """A draft of a build; faces are added in final order."""
 
-    def __init__(self, folder: Path, place: Callable[[Path, str], None]) -> None:
+    def __init__(
+        self, folder: Path, place: Callable[[Path, str], None], engine: IndexEngine = "annoy"
+    ) -> None:
         self._folder, self._place = folder, place
+        self._engine: IndexEngine = engine
         self._gallery = GalleryWriter(folder)
         self.journal = EmbeddedJournal(folder.parent / FILE, (*LIBRARIES, *ENGINE_LIBRARIES.values()))
         self._rows = bytearray()
@@ -87,19 +90,15 @@ class IndexDraft:
         """Write all files, the manifest last, and make the folder that of its build."""
         self._gallery.finish()
         embeddings = np.frombuffer(self._rows, dtype=np.float32).reshape(len(self.faces), -1)
-        effort = annoy_forest.grow(self._folder / annoy_index.FILE, embeddings)
-        photos = self._photos(embeddings.shape[1])
+        written = chosen.write(self._engine, self._folder, embeddings)
+        photos = find_copies(len(self.faces), written.near(), Gallery(self._folder))
         write_copies(self._folder, numbered(photos, len(self.faces)))
         support = measure(embeddings[[items[0] for items in photos]])
-        manifest = self._manifest(facts, effort, support, summary(photos, self.faces))
+        manifest = self._manifest(facts, written, support, summary(photos, self.faces))
         manifest = replace(manifest, calibration=self._calibrated(facts.model.sha256, embeddings, photos))
         manifest = manifests.write(self._folder, manifest)
         self._place(self._folder, manifest.label)
         return manifest
-
-    def _photos(self, dims: int) -> list[list[int]]:
-        forest = annoy_forest.load_forest(self._folder / annoy_index.FILE, dims)
-        return find_copies(forest, Gallery(self._folder))
 
     def _calibrated(
         self, model_sha256: str, embeddings: FloatVector, photos: Sequence[Sequence[int]]
@@ -113,24 +112,25 @@ class IndexDraft:
         return fitted.calibration
 
     def _manifest(
-        self, facts: BuildFacts, effort: Effort, support: SupportScale | None, copies: NearDuplicates
+        self, facts: BuildFacts, written: chosen.Written, support: SupportScale | None, copies: NearDuplicates
     ) -> Manifest:
-        libraries = (*LIBRARIES, ENGINE_LIBRARIES[facts.model.engine])
+        libraries = (*LIBRARIES, ENGINE_LIBRARIES[facts.model.engine], chosen.LIBRARIES[self._engine])
         return Manifest(
             name=self._folder.parent.name,
             dims=len(self._rows) // np.dtype(np.float32).itemsize // len(self.faces),
-            trees=effort.trees,
-            search_k=effort.search_k,
-            recall=effort.measured.share,
-            measured=effort.measured,
+            trees=written.trees,
+            search_k=written.search_k,
+            recall=written.measured.share,
+            measured=written.measured,
             support=support,
             copies=copies,
-            seed=annoy_forest.SEED,
+            seed=SEED,
             count=len(self.faces),
             facts=facts,
             labels_sha256=labels_sha256(self.faces),
             libraries={name: version(name) for name in libraries},
             files={},
+            **written.more,
         )
 
 
@@ -138,9 +138,15 @@ class IndexStore:
     """Every build under one root, and which of them is in service; `shared` has the builds of all hosts."""
 
     def __init__(
-        self, root: Path, state: ServedState | None = None, shared: SharedFolders | None = None
+        self,
+        root: Path,
+        state: ServedState | None = None,
+        shared: SharedFolders | None = None,
+        engine: IndexEngine = "annoy",
     ) -> None:
+        """Open the builds under a root; `engine` searches those that are made."""
         self.root = root
+        self._engine: IndexEngine = engine
         self._builds: BuildFolders = LocalBuilds(root) if shared is None else SharedBuilds(shared)
         self.state = state or state_in_files(root)
         self.journal = self.state.journal
@@ -158,7 +164,7 @@ class IndexStore:
         with _written(), self.state.lock(self.root, name):
             self._sweep()
             folder = Path(tempfile.mkdtemp(prefix=f"{DRAFT_PREFIX}{os.getpid()}-", dir=self.root / name))
-            draft = IndexDraft(folder, self._builds.place)
+            draft = IndexDraft(folder, self._builds.place, self._engine)
             try:
                 yield draft
                 draft.journal.drop()

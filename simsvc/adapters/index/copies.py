@@ -1,11 +1,9 @@
-"""Find faces of the same photo in a build: candidates from the forest, confirmed by pixels."""
+"""Find faces of the same photo in a build: candidates from its engine, confirmed by pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-
-import annoy
 
 from simsvc.adapters.index.files.gallery import Gallery
 from simsvc.domain.gallery.importing.same_photo import (
@@ -16,24 +14,21 @@ from simsvc.domain.gallery.importing.same_photo import (
 )
 from simsvc.domain.gallery.near_duplicates import joined
 
-NEAREST = 9
-"""Candidates per face: itself and eight. Chains of copies are joined."""
-CANDIDATES = 1_000
-"""Nodes inspected per face: few, because near-identical vectors share leaves."""
+Near = tuple[int, Sequence[int], Sequence[float]]
+"""An item, its nearest items, perhaps with itself, and their distances."""
 KEPT = 20_000
 """Cached miniatures: 32 MB."""
 
 
-def find_copies(forest: annoy.AnnoyIndex, gallery: Gallery) -> list[list[int]]:
-    """Return all items in groups of the same photo, ascending."""
-    return joined(forest.get_n_items(), _pairs(forest, gallery))
+def find_copies(count: int, near: Iterable[Near], gallery: Gallery) -> list[list[int]]:
+    """Return all of `count` items in groups of the same photo, ascending; an item may come several times."""
+    return joined(count, _pairs(near, gallery))
 
 
-def _pairs(forest: annoy.AnnoyIndex, gallery: Gallery) -> Iterator[tuple[int, int]]:
+def _pairs(near: Iterable[Near], gallery: Gallery) -> Iterator[tuple[int, int]]:
     picture = lru_cache(KEPT)(lambda item: miniature_of_jpeg(gallery.thumbnail_at(item)))
-    for item in range(forest.get_n_items()):
+    for item, others, distances in near:
         look: Look | None = None
-        others, distances = forest.get_nns_by_item(item, NEAREST, CANDIDATES, True)
         for other, distance in zip(others, distances, strict=True):
             if other == item or distance > FARTHEST_COPIES:
                 continue

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from simsvc.adapters.index import changed_files
-from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.stamp import Stamp, stamp
 from simsvc.adapters.index.live_index import LiveIndex
@@ -263,7 +263,7 @@ class CurrentIndex:
 
     def _opened(self, label: str) -> LiveIndex:
         folder = self._builds.open_build(label)
-        index = LiveIndex(AnnoyIndex(folder, self._model_sha256), self._journal.changes())
+        index = LiveIndex(open_index(folder, self._model_sha256), self._journal.changes())
         _log.info("index %s with %d faces is in service", index.label, index.count)
         return index
 
@@ -281,8 +281,7 @@ class CurrentIndex:
             if label is None:
                 return None
             folder = self._builds.build_path(label)
-            with os.scandir(folder) as entries:
-                stats = [(entry.name, entry.stat(), entry.inode()) for entry in entries]
+            stats = [(str(path), path.stat()) for path in folder.rglob("*")]
         except (IndexUnusable, OSError):
             return None
-        return sorted((name, inode, stat.st_size, stat.st_ctime_ns) for name, stat, inode in stats)
+        return sorted((name, stat.st_ino, stat.st_size, stat.st_ctime_ns) for name, stat in stats)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
-import annoy
 import numpy as np
 
-from simsvc.adapters.index.annoy_index import FILTERS_KEPT, Allowed, AnnoyIndex
+from simsvc.adapters.index.built_index import FILTERS_KEPT, Allowed, BuiltIndex, Segment
 from simsvc.adapters.index.face_list import FaceFacts, FaceLister
 from simsvc.adapters.index.files.gallery import Gallery
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces
 from simsvc.domain.calibration.site_calibration import correct
 from simsvc.domain.gallery.face_changes import FaceChanges, LiveFace
 from simsvc.domain.gallery.labelled_faces import SeenFace
-from simsvc.domain.gallery.manifest import METRIC
 from simsvc.errors import FaceNotFound, IndexModelMismatch
 from simsvc.values import (
     EVERY_FACE,
@@ -31,25 +29,23 @@ from simsvc.values.site_calibration import SiteCalibration
 
 
 class FreshSegment:
-    """Faces added after the build, searched in full by one Annoy tree, so that distances equal a build's."""
+    """Faces added after the build, searched in full, with distances equal to those of the build's engine."""
 
     def __init__(
-        self, faces: Sequence[LiveFace], dims: int, calibration: SiteCalibration | None = None
+        self,
+        faces: Sequence[LiveFace],
+        segment: Callable[[FloatVector], Segment],
+        calibration: SiteCalibration | None = None,
     ) -> None:
         self.faces = tuple(faces)
         self._calibration = calibration
-        self._forest = annoy.AnnoyIndex(dims, METRIC)
-        for item, live in enumerate(self.faces):
-            self._forest.add_item(item, live.embedding.tolist())
-        self._forest.build(1, 1)
+        self._nearest = segment(np.stack([live.embedding for live in self.faces]))
 
     def search(
         self, embedding: FloatVector, k: int, wanted: FaceFilter = EVERY_FACE
     ) -> tuple[Neighbour, ...]:
         """Return up to k nearest matching faces of a unit vector (D,), nearest first."""
-        every = len(self.faces) + 1
-        items, distances = self._forest.get_nns_by_vector(embedding.tolist(), every, every, True)
-        found = ((self.faces[item], far) for item, far in zip(items, distances, strict=True))
+        found = ((self.faces[item], far) for item, far in self._nearest(embedding))
         near = (
             FoundFace(
                 live.face.face_id,
@@ -161,7 +157,7 @@ def _seen(live: LiveFace) -> SeenFace | None:
 class LiveIndex:
     """Index port over a verified build and the face changes."""
 
-    def __init__(self, base: AnnoyIndex, changes: FaceChanges) -> None:
+    def __init__(self, base: BuiltIndex, changes: FaceChanges) -> None:
         self.base = base
         self._changes = changes
         self.label, self.support_scale, self.face_changes = base.label, base.support_scale, changes.number
@@ -169,7 +165,7 @@ class LiveIndex:
         self._gallery = LiveGallery(base.gallery, name, changes)
         self._kept = self._allowed(EVERY_FACE) if changes.removed else None
         fresh = [live for live in changes.added_to(name, model) if not base.gallery.has(live.face.face_id)]
-        self._fresh = FreshSegment(fresh, base.manifest.dims, self.calibration) if fresh else None
+        self._fresh = FreshSegment(fresh, base.segment, self.calibration) if fresh else None
         self._filtered = lru_cache(FILTERS_KEPT)(self._allowed)
 
     @property

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from simsvc.domain.gallery.near_duplicates import LabelledCopy, NearDuplicates
 from simsvc.domain.gallery.stored_calibration import parsed
@@ -14,6 +14,8 @@ from simsvc.errors import BuildNotFound, IndexDamaged, IndexModelMismatch
 from simsvc.values import Recall, SupportScale
 from simsvc.values.site_calibration import SiteCalibration
 
+LATER = ("support", "recall", "measured", "copies", "calibration", "partitions", "embeddings_sha256")
+"""Fields that older manifests do not have."""
 FORMAT = 1
 """Format version of the folder; others are refused."""
 METRIC: Final = "angular"
@@ -22,6 +24,11 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 BUILD_PATTERN = re.compile(r"b-[0-9a-f]{12}")
 EngineName = Literal["onnx", "openvino", "torch"]
 """Inference engines for a build; "onnx" is ONNX Runtime."""
+
+IndexEngine = Literal["annoy", "lance"]
+"""Engines that search a build."""
+TABLE: Final = "faces.lance"
+"""Folder of a Lance build's vectors and their index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,27 @@ class BuildFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Partitions:
+    """How a Lance build is searched: the nearest partitions by product quantization, then exactly.
+
+    Attributes:
+        count: number of partitions.
+        sub_vectors: bytes of a quantized vector.
+        probes: partitions that a search for the `K` nearest inspects.
+        refine: candidates compared exactly, as a multiple of those wanted.
+    """
+
+    count: int
+    sub_vectors: int
+    probes: int
+    refine: int
+
+    def __post_init__(self) -> None:
+        if min(self.count, self.sub_vectors, self.probes, self.refine) < 1 or self.probes > self.count:
+            raise ValueError(f"{self} cannot be searched")
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """manifest.json: everything that defines a build, without dates and paths.
 
@@ -84,6 +112,9 @@ class Manifest:
         measured: how recall was measured; None in earlier builds with fixed trees and search_k.
         copies: faces of the same photos; None if not looked for.
         calibration: site calibration; None in older builds.
+        index_engine: what searches the build.
+        partitions: of a Lance build; None if it compares every vector.
+        embeddings_sha256: of a Lance build's float32 rows, in item order; an Annoy build's file has them.
     """
 
     name: str
@@ -102,6 +133,9 @@ class Manifest:
     measured: Recall | None = None
     copies: NearDuplicates | None = None
     calibration: SiteCalibration | None = None
+    index_engine: IndexEngine = "annoy"
+    partitions: Partitions | None = None
+    embeddings_sha256: str | None = None
 
     @property
     def label(self) -> str:
@@ -120,8 +154,15 @@ class Manifest:
 
 
 def sealed(manifest: Manifest) -> Manifest:
-    """Return the manifest with its build ID: "b-" and 12 hex digits of a SHA-256 of the rest."""
-    content = json.dumps(_document(replace(manifest, build="")), sort_keys=True, separators=(",", ":"))
+    """Return the manifest with its build ID: "b-" and 12 hex digits of a SHA-256 of the rest.
+
+    The files of a Lance table do not count, because Lance names them at random and writes times into them.
+    What they are made of counts: embeddings, partitions, versions. The manifest has their fingerprints, and
+    the log has its SHA-256.
+    """
+    files = {name: one for name, one in manifest.files.items() if not name.startswith(f"{TABLE}/")}
+    document = _document(replace(manifest, build="", files=files))
+    content = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return replace(manifest, build="b-" + hashlib.sha256(content.encode()).hexdigest()[:12])
 
 
@@ -172,9 +213,11 @@ def split_label(label: str) -> tuple[str, str]:
 
 def _document(manifest: Manifest) -> dict[str, Any]:
     fields = asdict(manifest)
-    for later in ("support", "recall", "measured", "copies", "calibration"):
+    for later in LATER:
         if fields[later] is None:
             del fields[later]  # keeps the IDs of older builds valid
+    if manifest.index_engine == "annoy":
+        del fields["index_engine"]
     return {"format": FORMAT, "metric": METRIC, **fields.pop("facts"), **fields}
 
 
@@ -197,13 +240,24 @@ def _manifest(document: dict[str, Any]) -> Manifest:
         fields["copies"] = _copies(fields.pop("copies"))
     if "calibration" in fields:
         fields["calibration"] = parsed(fields.pop("calibration"))
+    if "partitions" in fields:
+        fields["partitions"] = Partitions(**fields.pop("partitions"))
+    if fields.get("index_engine", "annoy") not in get_args(IndexEngine):
+        raise ValueError("unknown engine")
     if "recall" in fields and not 0.0 <= fields["recall"] <= 1.0:
         raise ValueError("no share")
     manifest = Manifest(**fields)
     named = NAME_PATTERN.fullmatch(manifest.name) and BUILD_PATTERN.fullmatch(manifest.build)
-    if not named or any("/" in name or name.startswith(".") for name in manifest.files):
+    if not named or not all(map(_is_safe, manifest.files)):
         raise ValueError("unsafe names")
     return manifest
+
+
+def _is_safe(name: str) -> bool:
+    """Return whether a file lies in the build's folder, or below that of a Lance table."""
+    folder, _, below = name.rpartition("/")
+    inside = not folder or folder.partition("/")[0] == TABLE
+    return inside and below != "" and not any(not part or part.startswith(".") for part in name.split("/"))
 
 
 def _copies(document: dict[str, Any]) -> NearDuplicates:

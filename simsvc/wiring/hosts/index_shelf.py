@@ -26,7 +26,7 @@ def open_shelf(settings: Settings, database: Database, objects: ObjectStore | No
     """Return the index builds; opens no connection."""
     state = state_in_database(database) if database.is_shared else None
     shared = shared_folders(settings, objects or open_objects(settings), BUILDS)
-    return IndexStore(settings.index_root, state, shared)
+    return IndexStore(settings.index_root, state, shared, settings.index_engine)
 
 
 def state_in_database(database: Database) -> ServedState:

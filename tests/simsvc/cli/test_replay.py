@@ -121,6 +121,27 @@ def test_replay_takes_the_recorded_index_and_model(site: Settings, photo: str, t
         assert list(session.scalars(select(ModelSwitchRow.version))) == ["tiny-0", "tiny-1"]
 
 
+def test_an_estimate_by_lance_agrees_with_itself(site: Settings, photo: str, tmp_path: Path) -> None:
+    """With an index of Lance, faces changed since and another index in service, the replay is to the bit."""
+    run = restarted(site)
+    draw_gallery(tmp_path / "more", 14)
+    more = ("--source", "folder", "--path", str(tmp_path / "more"), "--name", "more")
+    built = run("index", "build", *more, "--index", "lance", "--use")
+    assert "intact" in run("index", "verify")
+    assert "Lance compares every face" in run("index", "recall")
+    record = judged(site)
+    assert (record.estimate.index or "") in built
+    run("face", "remove", record.estimate.neighbours[0].face_id)
+    run("face", "relabel", record.estimate.neighbours[1].face_id, "--age", "99")
+    assert judged(site).estimate.neighbours[0] != record.estimate.neighbours[0]
+    run("index", "build", *more, "--index", "annoy", "--use")
+    said = json.loads(run("replay", record.id, "--photo", photo, "--json"))
+    assert said["agrees"]
+    assert said["recorded"] == said["replayed"]
+    next((site.index_root / (record.estimate.index or "")).glob("faces.lance/data/*")).write_bytes(b"")
+    assert "damaged" in run("replay", record.id, "--photo", photo, exit_code=1)
+
+
 def test_replay_knows_the_faces_added_before_the_estimate(site: Settings, photo: str) -> None:
     """A face added live answers in the replay of what was judged after it, not of what was judged before."""
     before, run = judged(site), restarted(site)

@@ -15,10 +15,11 @@ FILE = "manifest.json"
 
 def write(folder: Path, manifest: Manifest) -> Manifest:
     """Hash every file of the folder, write the sealed manifest and sync everything to disk."""
-    files = {path.name: fingerprint(path) for path in sorted(folder.iterdir()) if path.name != FILE}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / FILE)
+    files = {path.relative_to(folder).as_posix(): fingerprint(path) for path in paths}
     manifest = sealed(replace(manifest, files=files))
     (folder / FILE).write_text(to_json(manifest), encoding="utf-8")
-    for path in folder.iterdir():
+    for path in folder.rglob("*"):
         sync(path)
     sync(folder)
     return manifest

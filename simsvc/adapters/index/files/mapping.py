@@ -29,5 +29,5 @@ def mapping(folder: Path) -> Iterator[None]:
 
 
 def _too_large(folder: Path) -> IndexTooLarge:
-    size_mb = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    size_mb = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     return IndexTooLarge("address_space", label=folder.name, size_mb=size_mb)

@@ -89,8 +89,15 @@ class Build(BuildSummary):
     """An index build with its details; null if its files no longer exist."""
 
     dims = maybe(Integer, "Dimensions of an embedding.")
-    trees = maybe(Integer, "Number of trees.")
-    search_k = maybe(Integer, "Number of candidates per search.")
+    index_engine = maybe(String, "What searches the build: annoy or lance.")
+    trees = maybe(Integer, "Number of trees; 0 for Lance.")
+    search_k = maybe(Integer, "Number of candidates per search; 0 for Lance.")
+    partitions = maybe(
+        Dict,
+        "How Lance searches: count, sub_vectors, probes, refine; null for Annoy, or if it compares all.",
+        keys=String(),
+        values=Integer(),
+    )
     labels_sha256 = maybe(String, "SHA-256 of all face IDs and ages.")
     faces_by_source = maybe(Dict, "Number of faces by source.", keys=String(), values=Integer())
     skipped = maybe(Integer, "Photos that were skipped.")

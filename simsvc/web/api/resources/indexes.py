@@ -89,14 +89,16 @@ def _stated(manifest: Manifest | None, row: BuildRow | None) -> dict[str, Any]:
 def _made_of(label: str) -> dict[str, Any]:
     manifest = _manifest(label)
     if manifest is None:
-        names = """dims trees search_k labels_sha256 faces_by_source skipped files near_duplicates calibration
-            recall"""
+        names = """dims index_engine trees search_k partitions labels_sha256 faces_by_source skipped files
+            near_duplicates calibration recall"""
         return dict.fromkeys(names.split())
     measured, site, copies = services().recall(label), services().shelf.calibration(label), manifest.copies
     return {
         "dims": manifest.dims,
+        "index_engine": manifest.index_engine,
         "trees": manifest.trees,
         "search_k": manifest.search_k,
+        "partitions": manifest.partitions and asdict(manifest.partitions),
         "labels_sha256": manifest.labels_sha256,
         "faces_by_source": {source.name: source.faces for source in manifest.sources},
         "skipped": len(manifest.facts.skipped),

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
+from simsvc.adapters.index.engines import lance_index, lance_table
+from simsvc.domain.gallery import partition_effort
+from simsvc.domain.gallery.manifest import BuildFacts, IndexEngine, ModelSummary
+from simsvc.domain.gallery.partitioning import CODES
 from simsvc.values import LabelledFace
 
 Vectors = NDArray[np.float32]
+ENGINES = ("annoy", "lance", "lance in partitions")
 MODEL = "ab" * 32
 
 
@@ -28,8 +35,19 @@ def faces_of(count: int) -> list[LabelledFace]:
     return [LabelledFace(f"f{item:05}", float(item % 90), "demo", f"{item}.png") for item in range(count)]
 
 
-def shelve(root: Path, vectors: Vectors) -> Path:
-    shelf = IndexStore(root)
+@contextmanager
+def searched_by(engine: str) -> Iterator[IndexEngine]:
+    """Give the engine of a test; "lance in partitions" makes small galleries as large ones are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        if engine == "lance in partitions":
+            patch.setattr(lance_table, "FLAT_BELOW", CODES)
+            patch.setattr(partition_effort, "PARTITION_ROWS", 150)
+            patch.setattr(lance_index, "EXACT_UP_TO", 200)
+        yield "annoy" if engine == "annoy" else "lance"
+
+
+def shelve(root: Path, vectors: Vectors, engine: IndexEngine = "annoy") -> Path:
+    shelf = IndexStore(root, engine)
     facts = BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())
     with shelf.draft("demo") as draft:
         for face, row in zip(faces_of(len(vectors)), vectors, strict=True):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
-from simsvc.adapters.index.annoy_index import EVERY_LEAF, AnnoyIndex
+from simsvc.adapters.index.annoy_index import EVERY_LEAF
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.built_index import BuiltIndex
+from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet, LiveFace, changes_of
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.values import FaceFilter, LabelledFace, Neighbour
-from tests.simsvc.adapters.index.helpers import MODEL, Vectors, clustered
+from tests.simsvc.adapters.index.helpers import ENGINES, MODEL, Vectors, clustered, searched_by
 from tests.simsvc.exact_index import ExactIndex
 
 COUNT, DIMS, K = 6_000, 16, 10
@@ -33,14 +37,15 @@ FILTERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> AnnoyIndex:
+@pytest.fixture(scope="module", params=ENGINES)
+def index(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[BuiltIndex]:
     root = tmp_path_factory.mktemp("indexes")
-    with IndexStore(root).draft("demo") as draft:
-        for face, row in zip(FACES, VECTORS, strict=True):
-            draft.add(face, row, b"jpeg")
-        label = draft.finish(BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())).label
-    return AnnoyIndex(root / label, MODEL)
+    with searched_by(request.param) as engine:
+        with IndexStore(root, engine).draft("demo") as draft:
+            for face, row in zip(FACES, VECTORS, strict=True):
+                draft.add(face, row, b"jpeg")
+            label = draft.finish(BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())).label
+        yield open_index(root / label, MODEL)
 
 
 def share_found(found: list[tuple[Neighbour, ...]], truth: list[tuple[Neighbour, ...]]) -> float:
@@ -50,7 +55,7 @@ def share_found(found: list[tuple[Neighbour, ...]], truth: list[tuple[Neighbour,
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_a_filter_costs_no_recall(index: AnnoyIndex, name: str) -> None:
+def test_a_filter_costs_no_recall(index: BuiltIndex, name: str) -> None:
     """Whatever share of the faces pass, near or far: as many as asked for, 98 of 100 the true ones."""
     wanted, exact = FILTERS[name], ExactIndex(FACES, VECTORS)
     truth = [exact.search(row, K, wanted) for row in QUESTIONS]
@@ -73,7 +78,7 @@ def removed_around(rows: Vectors, each: int) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("each", [12, 90])
-def test_erased_faces_cost_no_recall(index: AnnoyIndex, each: int) -> None:
+def test_erased_faces_cost_no_recall(index: BuiltIndex, each: int) -> None:
     """With every question's nearest faces erased, the next ones are found as well as any."""
     gone = removed_around(QUESTIONS, each)
     assert index.count - len(gone) > EVERY_LEAF
@@ -86,7 +91,7 @@ def test_erased_faces_cost_no_recall(index: AnnoyIndex, each: int) -> None:
     assert live.count == len(left)
 
 
-def test_a_filter_takes_labels_as_they_are_now(index: AnnoyIndex) -> None:
+def test_a_filter_takes_labels_as_they_are_now(index: BuiltIndex) -> None:
     """A relabelled face passes by its new age, an added one by its own, a removed one never."""
     fresh = LiveFace(LabelledFace("n1", 3.0, "clinic", "n.png"), "demo", MODEL, VECTORS[9], b"x")
     changes = changes_of(

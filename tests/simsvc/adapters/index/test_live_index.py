@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.built_index import BuiltIndex
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.files.face_journal import FILE, FaceJournal
 from simsvc.adapters.index.live_index import FreshSegment, LiveGallery, LiveIndex
 from simsvc.domain.gallery.face_changes import (
@@ -24,7 +25,7 @@ from simsvc.domain.gallery.face_changes import (
     from_lines,
     to_line,
 )
-from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
+from simsvc.domain.gallery.manifest import BuildFacts, IndexEngine, ModelSummary
 from simsvc.errors import FaceNotFound, IndexDamaged
 from simsvc.values import LabelledFace
 from tests.simsvc.exact_index import ExactIndex
@@ -50,28 +51,29 @@ def live(item: int, index_name: str = "demo", model: str = MODEL) -> LiveFace:
     return LiveFace(FACES[item], index_name, model, VECTORS[item], f"live {item}".encode())
 
 
-def place(root: Path, faces: list[tuple[LabelledFace, Vectors]]) -> AnnoyIndex:
+def place(root: Path, faces: list[tuple[LabelledFace, Vectors]], engine: IndexEngine = "annoy") -> BuiltIndex:
     """Build an index of faces and open it."""
-    shelf = IndexStore(root)
+    shelf = IndexStore(root, engine)
     with shelf.draft("demo") as draft:
         for face, row in faces:
             draft.add(face, row, face.face_id.encode())
         label = draft.finish(BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())).label
     shelf.switch(label)
-    return AnnoyIndex(root / label, MODEL)
+    return open_index(root / label, MODEL)
 
 
-def rebuilt(root: Path, changes: FaceChanges) -> AnnoyIndex:
+def rebuilt(root: Path, changes: FaceChanges, engine: IndexEngine) -> BuiltIndex:
     """Build the first faces and the added ones anew, as the changes leave them."""
     rows = {face.face_id: row for face, row in zip(FACES, VECTORS, strict=True)}
     kept = changes.kept(FACES[:BUILT])
     added = tuple(one.face for one in changes.added_to("demo", MODEL))
-    return place(root, [(face, rows[face.face_id]) for face in (*kept, *added)])
+    return place(root, [(face, rows[face.face_id]) for face in (*kept, *added)], engine)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> AnnoyIndex:
-    return place(tmp_path_factory.mktemp("built"), list(zip(FACES[:BUILT], VECTORS, strict=False)))
+@pytest.fixture(scope="module", params=["annoy", "lance"])
+def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> BuiltIndex:
+    faces = list(zip(FACES[:BUILT], VECTORS, strict=False))
+    return place(tmp_path_factory.mktemp("built"), faces, request.param)
 
 
 ADDED = st.integers(BUILT, len(FACES) - 1)
@@ -92,14 +94,14 @@ CHANGES = st.one_of(
 
 @settings(max_examples=40)
 @given(st.lists(CHANGES, max_size=8), st.integers(1, 60))
-def test_answers_equal_those_after_a_rebuild(built: AnnoyIndex, sets: list[ChangeSet], k: int) -> None:
+def test_answers_equal_those_after_a_rebuild(built: BuiltIndex, sets: list[ChangeSet], k: int) -> None:
     """Whatever was added, relabelled, removed, erased: same faces, labels and distances as a new build's."""
     changes = changes_of(sets)
     if len(changes.removed & {face.face_id for face in FACES[:BUILT]}) == BUILT and not changes.live:
         return  # no build is made of nothing
     index = LiveIndex(built, changes)
     with tempfile.TemporaryDirectory() as folder:
-        oracle = rebuilt(Path(folder), changes)
+        oracle = rebuilt(Path(folder), changes, built.manifest.index_engine)
         assert index.count == oracle.count
         assert sorted(index.faces, key=lambda f: f.face_id) == sorted(oracle.faces, key=lambda f: f.face_id)
         for query in QUERIES:
@@ -109,7 +111,7 @@ def test_answers_equal_those_after_a_rebuild(built: AnnoyIndex, sets: list[Chang
 @settings(max_examples=40)
 @given(st.lists(CHANGES, max_size=8), st.integers(0, 60), st.integers(1, 60))
 def test_a_page_by_age_is_a_part_of_all_faces_sorted(
-    built: AnnoyIndex, sets: list[ChangeSet], start: int, count: int
+    built: BuiltIndex, sets: list[ChangeSet], start: int, count: int
 ) -> None:
     """Whatever was added, relabelled, removed, erased, pages show the faces of answers, youngest first."""
     gallery = LiveGallery(built.gallery, "demo", changes_of(sets))
@@ -120,20 +122,20 @@ def test_a_page_by_age_is_a_part_of_all_faces_sorted(
     assert page.sources == tuple(sorted({face.source for face in faces}))
 
 
-def test_two_hundred_added_faces_are_found_at_once(built: AnnoyIndex) -> None:
+def test_two_hundred_added_faces_are_found_at_once(built: BuiltIndex) -> None:
     """Each of 200 added faces is its own nearest; the fresh segment agrees with brute force."""
     vectors = unit(200, seed=3)
     faces = [LabelledFace(f"n{item:03}", 40.0, "clinic", f"{item}.png") for item in range(200)]
     added = tuple(LiveFace(face, "demo", MODEL, row, b"x") for face, row in zip(faces, vectors, strict=True))
     index = LiveIndex(built, changes_of([ChangeSet(added=added)]))
     assert [index.search(row, 1)[0].face_id for row in vectors] == [face.face_id for face in faces]
-    segment, exact = FreshSegment(added, DIMS), ExactIndex(faces, vectors)
+    segment, exact = FreshSegment(added, built.segment), ExactIndex(faces, vectors)
     for query in QUERIES:
         found = segment.search(query, 12)
         assert [near.face_id for near in found] == [near.face_id for near in exact.search(query, 12)]
 
 
-def test_k_faces_come_back_however_many_are_removed(built: AnnoyIndex) -> None:
+def test_k_faces_come_back_however_many_are_removed(built: BuiltIndex) -> None:
     """With the 15 nearest removed, the next 12 are the answer."""
     nearest = built.search(QUERIES[0], 27)
     removed = frozenset(near.face_id for near in nearest[:15])
@@ -141,14 +143,14 @@ def test_k_faces_come_back_however_many_are_removed(built: AnnoyIndex) -> None:
     assert index.search(QUERIES[0], 12) == nearest[15:]
 
 
-def test_an_added_face_belongs_to_its_index_and_model(built: AnnoyIndex) -> None:
+def test_an_added_face_belongs_to_its_index_and_model(built: BuiltIndex) -> None:
     """Faces added to another index, or embedded by another model, are in no answer here."""
     foreign = (live(BUILT, index_name="other"), live(BUILT + 1, model="00" * 32))
     index = LiveIndex(built, changes_of([ChangeSet(added=foreign)]))
     assert index.count == BUILT
 
 
-def test_records_still_show_what_was_removed_and_nothing_of_what_was_erased(built: AnnoyIndex) -> None:
+def test_records_still_show_what_was_removed_and_nothing_of_what_was_erased(built: BuiltIndex) -> None:
     """A removed face keeps its thumbnail for old records; an erased one has none."""
     removed, erased = frozenset({"f01", f"f{BUILT}"}), frozenset({"f02", f"f{BUILT + 1}"})
     sets = [
@@ -164,7 +166,7 @@ def test_records_still_show_what_was_removed_and_nothing_of_what_was_erased(buil
             index.thumbnail(face_id)
 
 
-def test_an_older_state_can_be_asked_for_but_erasure_holds_for_all(built: AnnoyIndex) -> None:
+def test_an_older_state_can_be_asked_for_but_erasure_holds_for_all(built: BuiltIndex) -> None:
     """After the first set the added face answers and the later removal does not count; erased is erased."""
     sets = [
         ChangeSet(added=(live(BUILT), live(BUILT + 1))),

@@ -1,20 +1,25 @@
-"""Annoy held against brute force, through the same port."""
+"""Every engine held against brute force, through the same port."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simsvc.adapters.index import annoy_forest, annoy_index
-from simsvc.adapters.index.annoy_index import AnnoyIndex
-from simsvc.domain.gallery.recall import questions, recall
-from simsvc.domain.gallery.search_effort import CANDIDATES, MARGIN, TARGET, TREES
+from simsvc.adapters.index.engines.chosen import open_index
+from simsvc.domain.gallery.search_effort import MARGIN, TARGET
 from simsvc.errors import FaceNotFound, IndexDamaged, IndexModelMismatch
-from tests.simsvc.adapters.index.helpers import MODEL, Vectors, clustered, faces_of, shelve
+from tests.simsvc.adapters.index.helpers import (
+    ENGINES,
+    MODEL,
+    Vectors,
+    clustered,
+    faces_of,
+    searched_by,
+    shelve,
+)
 from tests.simsvc.exact_index import ExactIndex
 
 COUNT, DIMS = 6_000, 16  # more than a search inspects: approximation shows
@@ -25,9 +30,12 @@ def vectors() -> Vectors:
     return clustered(COUNT, DIMS, seed=2)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, vectors: Vectors) -> Path:
-    return shelve(tmp_path_factory.mktemp("indexes"), vectors)
+@pytest.fixture(scope="module", params=ENGINES)
+def folder(
+    tmp_path_factory: pytest.TempPathFactory, vectors: Vectors, request: pytest.FixtureRequest
+) -> Iterator[Path]:
+    with searched_by(request.param) as engine:
+        yield shelve(tmp_path_factory.mktemp("indexes"), vectors, engine)
 
 
 @pytest.fixture
@@ -37,7 +45,7 @@ def queries() -> Iterator[Vectors]:
 
 def test_finds_what_brute_force_finds(folder: Path, vectors: Vectors, queries: Iterator[Vectors]) -> None:
     """At least 98 of 100 of the ten truly nearest faces are found, with their true distances and ages."""
-    index, exact = AnnoyIndex(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
+    index, exact = open_index(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
     hits = 0
     for query in queries:
         truth = {found.face_id: found for found in exact.search(query, 10)}
@@ -51,7 +59,7 @@ def test_finds_what_brute_force_finds(folder: Path, vectors: Vectors, queries: I
 
 def test_nearest_first_and_never_more_than_there_are(folder: Path, queries: Iterator[Vectors]) -> None:
     """Distances ascend; asked for more faces than there are, an index gives all of them."""
-    index = AnnoyIndex(folder, MODEL)
+    index = open_index(folder, MODEL)
     found = index.search(next(queries), COUNT + 5)
     assert len(found) == index.count == COUNT
     assert [f.distance for f in found] == sorted(f.distance for f in found)
@@ -59,7 +67,7 @@ def test_nearest_first_and_never_more_than_there_are(folder: Path, queries: Iter
 
 def test_a_face_of_the_index_is_nearest_to_itself(folder: Path, vectors: Vectors) -> None:
     """Both indexes give a known vector's own face, at distance 0 and similarity 1."""
-    for index in (AnnoyIndex(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)):
+    for index in (open_index(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)):
         (found,) = index.search(vectors[7], 1)
         assert found.face_id == "f00007"
         assert found.distance == pytest.approx(0, abs=1e-3)
@@ -68,7 +76,7 @@ def test_a_face_of_the_index_is_nearest_to_itself(folder: Path, vectors: Vectors
 
 def test_gives_back_the_embeddings_and_faces(folder: Path, vectors: Vectors) -> None:
     """What was put in comes out: vectors to the bit, faces and thumbnails in item order."""
-    index = AnnoyIndex(folder, MODEL)
+    index = open_index(folder, MODEL)
     assert np.array_equal(index.embeddings(), vectors)
     assert list(index.faces) == faces_of(COUNT)
     assert index.thumbnail("f00012") == b"f00012"
@@ -76,43 +84,33 @@ def test_gives_back_the_embeddings_and_faces(folder: Path, vectors: Vectors) -> 
         index.thumbnail("f99999")
 
 
-def test_the_same_vectors_give_the_same_bytes(tmp_path: Path) -> None:
-    """Two builds of the same vectors have the same id, which covers every byte of every file."""
-    rows = clustered(300, DIMS, seed=4)
-    first, second = shelve(tmp_path / "one", rows), shelve(tmp_path / "two", rows)
-    assert first.name == second.name
-    assert {p.name: p.read_bytes() for p in first.iterdir()} == {
-        p.name: p.read_bytes() for p in second.iterdir()
-    }
-    assert shelve(tmp_path / "one", rows[:-1]).name != first.name
-
-
 def test_refuses_another_model(folder: Path) -> None:
     """Distances between embeddings of two models mean nothing, so the index is refused with the remedy."""
     with pytest.raises(IndexModelMismatch, match="flask index build"):
-        AnnoyIndex(folder, "00" * 32)
+        open_index(folder, "00" * 32)
+
+
+COMMON = ["faces.json", "faces.npy", "references.bin", "thumbnails.bin", "thumbnails.idx", "manifest.json"]
+OF_ENGINES = {
+    "annoy": "faces.annoy",
+    "lance": "faces.lance/data/*",
+    "lance in partitions": "faces.lance/_indices/*/*",
+}
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "faces.annoy",
-        "faces.json",
-        "faces.npy",
-        "references.bin",
-        "thumbnails.bin",
-        "thumbnails.idx",
-        "manifest.json",
-    ],
+    ("name", "engine"), [*((name, "annoy") for name in COMMON), *((OF_ENGINES[e], e) for e in ENGINES)]
 )
-def test_refuses_a_build_with_one_flipped_bit(tmp_path: Path, name: str) -> None:
+def test_refuses_a_build_with_one_flipped_bit(tmp_path: Path, name: str, engine: str) -> None:
     """Whatever file is harmed, the build is not opened."""
-    path = shelve(tmp_path, clustered(20, 8, seed=5)) / name
+    with searched_by(engine) as chosen:
+        folder = shelve(tmp_path, clustered(300, 8, seed=5), chosen)
+    path = next(folder.glob(name))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     with pytest.raises(IndexDamaged, match="flask index build"):
-        AnnoyIndex(path.parent, MODEL)
+        open_index(folder, MODEL)
 
 
 def test_refuses_a_build_under_another_name(tmp_path: Path) -> None:
@@ -120,7 +118,7 @@ def test_refuses_a_build_under_another_name(tmp_path: Path) -> None:
     folder = shelve(tmp_path, clustered(20, 8, seed=5))
     folder.rename(folder.with_name("b-000000000000"))
     with pytest.raises(IndexDamaged, match="contains index build demo/b-"):
-        AnnoyIndex(folder.with_name("b-000000000000"), MODEL)
+        open_index(folder.with_name("b-000000000000"), MODEL)
 
 
 def test_exact_search_by_hand() -> None:
@@ -141,7 +139,7 @@ def test_exact_index_refuses_faces_without_vectors() -> None:
 
 def test_the_build_states_the_recall_that_brute_force_finds(folder: Path, vectors: Vectors) -> None:
     """The manifest's share of its own faces is that of an exact search over the same questions."""
-    index, exact = AnnoyIndex(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
+    index, exact = open_index(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
     shares = []
     for row in np.unique(np.linspace(0, COUNT - 1, 400).round().astype(int)):
         truth = {near.face_id for near in exact.search(vectors[row], 10)}
@@ -149,43 +147,4 @@ def test_the_build_states_the_recall_that_brute_force_finds(folder: Path, vector
     measured = index.manifest.measured
     assert measured is not None
     assert measured.of_rows == pytest.approx(np.mean(shares), abs=1e-3)
-    assert index.manifest.recall == measured.share
-
-
-def test_trees_and_candidates_are_the_least_that_find_enough(folder: Path, vectors: Vectors) -> None:
-    """The rule's choice reaches 0.98 with its margin; the step before does not."""
-    manifest = AnnoyIndex(folder, MODEL).manifest
-    assert manifest.recall is not None
-    assert manifest.recall >= TARGET + MARGIN
-    forest = annoy_forest.load_forest(folder / annoy_index.FILE, DIMS)
-    fewer = CANDIDATES[CANDIDATES.index(manifest.search_k) - 1]
-    found = recall(questions(vectors), annoy_forest.cosines_of(forest, manifest.trees, fewer))
-    assert manifest.trees == TREES[0]
-    assert manifest.search_k > CANDIDATES[0]
-    assert found.share < TARGET + MARGIN
-
-
-def test_a_forest_of_other_rows_has_a_recall_that_says_so(tmp_path: Path) -> None:
-    """A forest of rows that all lie elsewhere finds hardly any."""
-    rows = clustered(2_000, 8, seed=5)
-    annoy_forest.write_forest(tmp_path / "f.annoy", 0.01 * rows + np.eye(8, dtype=np.float32)[0], 10)
-    forest = annoy_forest.load_forest(tmp_path / "f.annoy", 8)
-    assert recall(questions(rows), annoy_forest.cosines_of(forest, 10, 500)).share < 0.5
-
-
-def test_a_forest_grown_on_the_disk_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where memory is scarce the forest grows on the disk, byte for byte the one of memory."""
-    rows = clustered(500, DIMS, seed=5)
-    annoy_forest.write_forest(tmp_path / "memory.annoy", rows, 10)
-    monkeypatch.setattr(annoy_forest, "available_memory_bytes", lambda: 0)
-    annoy_forest.write_forest(tmp_path / "disk.annoy", rows, 10)
-    assert (tmp_path / "disk.annoy").read_bytes() == (tmp_path / "memory.annoy").read_bytes()
-
-
-def test_an_earlier_build_searches_as_it_did(folder: Path, vectors: Vectors) -> None:
-    """A manifest without the measured shares keeps its fixed candidates, whatever k is asked for."""
-    index = AnnoyIndex(folder, MODEL)
-    index.manifest = replace(index.manifest, measured=None, search_k=COUNT, trees=10)
-    exact = ExactIndex(faces_of(COUNT), vectors)
-    found, truth = index.search(vectors[3], 24), exact.search(vectors[3], 24)
-    assert [near.face_id for near in found] == [near.face_id for near in truth]
+    assert index.manifest.recall == measured.share >= TARGET + MARGIN

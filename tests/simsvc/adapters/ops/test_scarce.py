@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from simsvc.adapters.index import annoy_forest
-from simsvc.adapters.index import build_store as shelf
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.ops.disk import available_memory_bytes
@@ -54,7 +53,7 @@ def test_too_little_memory_to_build_is_said(tmp_path: Path, monkeypatch: pytest.
     def exhausted(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(shelf.annoy_forest, "grow", exhausted)
+    monkeypatch.setattr(annoy_forest, "grow", exhausted)
     with pytest.raises(IndexTooLarge, match="or use a larger machine"):
         shelve(tmp_path, clustered(20, 8, seed=5))
     assert list((tmp_path / "demo").iterdir()) == []

@@ -11,6 +11,7 @@ from simsvc.domain.gallery.manifest import (
     Fingerprint,
     Manifest,
     ModelSummary,
+    Partitions,
     Skipped,
     SourceSummary,
     from_json,
@@ -43,6 +44,37 @@ def test_reads_back_what_was_written() -> None:
     """A sealed manifest survives its text form unchanged."""
     manifest = sealed(MANIFEST)
     assert from_json(to_json(manifest)) == manifest
+
+
+def test_a_manifest_before_engines_reads_as_annoy() -> None:
+    """A manifest without an engine is Annoy's, and Annoy's names none: earlier builds keep their IDs."""
+    document = json.loads(to_json(sealed(MANIFEST)))
+    assert not {"index_engine", "partitions", "embeddings_sha256"} & set(document)
+    assert from_json(json.dumps(document)).index_engine == "annoy"
+
+
+def test_the_id_of_a_lance_build_is_that_of_what_its_table_was_made_of() -> None:
+    """Lance's files have other names and bytes in each build; embeddings and partitions do not."""
+    lance = replace(
+        MANIFEST,
+        index_engine="lance",
+        partitions=Partitions(24, 16, 8, 5),
+        embeddings_sha256="ab" * 32,
+        files={
+            "faces.lance/data/1.lance": Fingerprint("ef" * 32, 7),
+            "faces.json": Fingerprint("ef" * 32, 7),
+        },
+    )
+    first = sealed(lance).build
+    assert from_json(to_json(sealed(lance))) == sealed(lance)
+    table = {**lance.files, "faces.lance/data/1.lance": Fingerprint("00" * 32, 7)}
+    assert first == sealed(replace(lance, files=table)).build
+    others = [
+        replace(lance, embeddings_sha256="cd" * 32),
+        replace(lance, partitions=Partitions(24, 16, 16, 5)),
+        replace(lance, files={**lance.files, "faces.json": Fingerprint("00" * 32, 7)}),
+    ]
+    assert len({first, *(sealed(other).build for other in others)}) == 4
 
 
 def test_the_id_is_that_of_the_content() -> None:
@@ -82,6 +114,10 @@ def test_refuses_a_manifest_changed_after_the_build() -> None:
         {"build": "b-123"},
         {"files": {"../faces.annoy": {"sha256": "", "bytes": 0}}},
         {"files": {"faces.annoy": {"sha256": ""}}},
+        {"files": {"faces.lance/../../x": {"sha256": "", "bytes": 0}}},
+        {"files": {"other/faces.npy": {"sha256": "", "bytes": 0}}},
+        {"index_engine": "pickle"},
+        {"partitions": {"count": 1, "sub_vectors": 1, "probes": 2, "refine": 1}},
         {"sources": None},
         {"model": "tiny"},
         {"surplus": 1},

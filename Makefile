@@ -26,7 +26,7 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
 EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
-.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
+.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress attacks fuzz slow-sockets routes bench bench-index bench-log measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -39,6 +39,7 @@ help:
 	@echo 'make structure        count and draw folders and imports, before and now'
 	@echo 'make lock             resolve anew what is installed, into $(LOCKS)/; UPGRADE=1 for the newest versions'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
+	@echo 'make attacks          attack the log in every way that is known, on both databases, and print what names it'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make slow-sockets     hold 200 slow connections of each kind and ask whether the server answers'
 	@echo 'make routes           measure what one request to each route costs, and write docs/reference/routes.md'
@@ -175,6 +176,11 @@ structure: $(TESTING)/.ready
 
 stress: $(TESTING)/.ready postgres
 	$(TESTING)/bin/python -m tests.stress
+
+# into docs/explanation/what-the-log-proves.md with WRITE=1; half a minute
+WRITE ?=
+attacks: $(TESTING)/.ready postgres
+	$(TESTING)/bin/python -m tests.attacks $(if $(WRITE),--write)
 
 # schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
 fuzz: $(TESTING)/.ready

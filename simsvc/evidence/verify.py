@@ -571,13 +571,17 @@ def _compared(files: dict[str, bytes], held: Note, later: dict[str, bytes], newe
         say(f"note   The later evidence is not about these events of yours: {listed}. Ask for it by record.")
     if not both:
         return sizes or _contained(held, newer, None), 0
+    left = held.size - both[-1]
+    if left and not sizes and newer.size > held.size:
+        ask = f"`flask audit consistency {held.size}` prints the proof"
+        say(f"note   So the last {left} events of your checkpoint are not compared: {ask}.")
     return sizes, held.size if newer.size == held.size else both[-1]
 
 
 def _leaves(files: dict[str, bytes], note: Note) -> dict[int, tuple[str, bytes]]:
     """Return leaf, and root of the tree up to it, of each event that is proved to be in the log."""
     found = {}
-    for line in files["log/events.jsonl"].decode().removesuffix("\n").split("\n"):
+    for line in filter(None, files["log/events.jsonl"].decode().split("\n")):
         given = parsed(line)
         leaf, index, proof = given["leaf"].encode(), given["index"], list(map(bytes.fromhex, given["proof"]))
         if is_included(index, leaf, proof, note):

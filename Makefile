@@ -45,6 +45,7 @@ help:
 	@echo 'make routes           measure what one request to each route costs, and write docs/reference/routes.md'
 	@echo 'make bench            measure, print a table and write docs/explanation/bench.json; some 12 minutes'
 	@echo 'make bench-index      measure the index beside hnswlib, faiss, usearch and exact search, up to SIZES vectors'
+	@echo 'make bench-log        measure what the audit log costs, and how fast EVENTS events are verified; some minutes'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
 
@@ -209,6 +210,11 @@ bench-index: $(TESTING)/.ready
 	if [ -d $(DATA)/utkface ]; then what=(--source utkface --path $(DATA)/utkface); else what=(); fi
 	$(TESTING)/bin/flask index build --if-needed "$${what[@]}"
 	$(TESTING)/bin/python -m tests.bench.index $(if $(SIZES),--sizes $(SIZES)) --folder $(BENCH_INDEX)
+
+# an estimate with its event and without, in turns; then a log of EVENTS events; on both databases
+EVENTS ?= 1000000
+bench-log: $(TESTING)/.ready postgres
+	$(TESTING)/bin/python -m tests.bench.log_cost --events $(EVENTS)
 
 # puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
 measure: $(TESTING)/.ready

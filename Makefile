@@ -26,7 +26,7 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
 EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
-.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index bench-ray bench-lance measure clean
+.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index bench-ray bench-lance attacks bench-log measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -39,6 +39,7 @@ help:
 	@echo 'make structure        count and draw folders and imports, before and now'
 	@echo 'make lock             resolve anew what is installed, into $(LOCKS)/; UPGRADE=1 for the newest versions'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
+	@echo 'make attacks          attack the log in every way that is known, on both databases, and print what names it'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make slow-sockets     hold 200 slow connections of each kind and ask whether the server answers'
 	@echo 'make routes           measure what one request to each route costs, and write docs/reference/routes.md'
@@ -46,6 +47,7 @@ help:
 	@echo 'make bench-index      measure the index beside hnswlib, faiss, usearch and exact search, up to SIZES vectors'
 	@echo 'make bench-ray        measure bulk estimates by Ray beside those of local threads, on this host'
 	@echo 'make bench-lance      measure Lance beside Annoy, exact search and pgvector, up to SIZES vectors; goes on where it stopped'
+	@echo 'make bench-log        measure what the audit log costs, and how fast EVENTS events are verified; some minutes'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
 
@@ -178,6 +180,11 @@ structure: $(TESTING)/.ready
 stress: $(TESTING)/.ready postgres
 	$(TESTING)/bin/python -m tests.stress
 
+# into docs/explanation/what-the-log-proves.md with WRITE=1; half a minute
+WRITE ?=
+attacks: $(TESTING)/.ready postgres
+	$(TESTING)/bin/python -m tests.attacks $(if $(WRITE),--write)
+
 # schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
 fuzz: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.fuzz
@@ -209,6 +216,7 @@ bench-index: $(TESTING)/.ready
 # some 3 minutes on two cores, with photos of UTKFace where DATA has it, else those of the demo gallery
 bench-ray: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench.ray_rate
+
 # the same embeddings; goes on where it was stopped: some minutes up to 10^5 vectors, some hours up to 10^7
 BENCH_LANCE ?= work/bench-lance
 bench-lance: $(TESTING)/.ready
@@ -218,6 +226,11 @@ bench-lance: $(TESTING)/.ready
 	if [ -d $(DATA)/utkface ]; then what=(--source utkface --path $(DATA)/utkface); else what=(); fi
 	$(TESTING)/bin/flask index build --if-needed "$${what[@]}"
 	$(TESTING)/bin/python -m tests.bench.lance $(if $(SIZES),--sizes $(SIZES)) --folder $(BENCH_LANCE)
+
+# an estimate with its event and without, in turns; then a log of EVENTS events; on both databases
+EVENTS ?= 1000000
+bench-log: $(TESTING)/.ready postgres
+	$(TESTING)/bin/python -m tests.bench.log_cost --events $(EVENTS)
 
 # puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
 measure: $(TESTING)/.ready

@@ -1,4 +1,4 @@
-"""Check evidence of simsvc offline: python verify.py case.zip [--key VKEY]...
+"""Check evidence of simsvc offline: python verify.py case.zip [--key VKEY]... [--later FILE].
 
 It needs Python 3.11 or newer and the package `cryptography`, and no part of simsvc. It has its own code for
 Merkle proofs, signatures and comparisons on purpose: a mistake, or a back door, in the code that made the
@@ -29,6 +29,8 @@ FORMAT = "simsvc-evidence/1"
 NEEDED = ("MANIFEST.json", "log/checkpoint", "log/keys", "log/events.jsonl")
 MOST_FILES, MOST_FILE_BYTES, MOST_BYTES = 10_000, 64 << 20, 512 << 20
 """What is read at most, unpacked, so that no file can fill the memory."""
+MOST_NOTE_BYTES = 1 << 20
+"""Of a checkpoint with a consistency proof: a proof has at most 64 hashes."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a clock may be set back between two events."""
 KINDS = LOG_KEY, WITNESS_KEY = 1, 4
@@ -198,8 +200,10 @@ class Note(NamedTuple):
         return None
 
 
-def check_checkpoint(files: dict[str, bytes], given: list[Key], report: Report) -> Note | None:
-    """Check who signed the checkpoint; return it if the log did."""
+def check_checkpoint(
+    files: dict[str, bytes], given: list[Key], report: Report, whose: str = "the key that you gave"
+) -> Note | None:
+    """Check who signed the checkpoint; return it if the log did, with a key of `given` where there is one."""
     try:
         note = Note.of(files["log/checkpoint"])
         lines = files["log/keys"].decode().removesuffix("\n").split("\n")
@@ -211,7 +215,7 @@ def check_checkpoint(files: dict[str, bytes], given: list[Key], report: Report) 
         return None
     signers = [key for key in trusted if key.name == note.origin and note.signed_by(key) == "signed"]
     title = f"The checkpoint of {note.size} events of the log {note.origin} is"
-    whose = "the key that you gave" if asked else "a key inside the evidence"
+    whose = whose if asked else "a key inside the evidence"
     whose += ", or by the one that replaced it" if asked and len(trusted) > len(asked) else ""
     held = report.check(bool(signers), f"{title} signed by {whose}.", f"{title} not signed by {whose}.")
     if held and not asked:
@@ -298,6 +302,18 @@ def contains(old: Note, new: Note, proof: list[bytes]) -> bool:
             after = hashlib.sha256(b"\1" + after + other).digest()
         place, last = place >> 1, last >> 1
     return last == 0 and (before, after) == (old.root, new.root)
+
+
+def root_up_to(index: int, data: bytes, proof: list[bytes], size: int) -> bytes:
+    """Return the root of the tree that ends with a leaf, which the left side of its inclusion proof is."""
+    place, last, digest = index, size - 1, hashlib.sha256(b"\0" + data).digest()
+    for other in proof:
+        if place & 1 or place == last:
+            digest = hashlib.sha256(b"\1" + other + digest).digest()
+            while place and not place & 1:
+                place, last = place >> 1, last >> 1
+        place, last = place >> 1, last >> 1
+    return digest
 
 
 def read_events(files: dict[str, bytes], note: Note, report: Report) -> list[Event]:
@@ -483,21 +499,139 @@ def check_handed_over(files: dict[str, bytes], events: list[Event], report: Repo
     report.check(not wrong, good, bad)
 
 
-def check(files: dict[str, bytes], keys: list[Key]) -> int:
+CONTINUES = "The log that you were shown later continues the one that you hold"
+BREAKS = "The log that you were shown later is not a continuation of the one that you hold"
+
+
+def check_later(
+    later: bytes | dict[str, bytes], files: dict[str, bytes], given: list[Key], report: Report
+) -> None:
+    """Check that what was published later continues the log of the evidence, which holds by itself.
+
+    It is later evidence, or a checkpoint with the proof that it contains that of the evidence.
+    """
+    note, held = Note.of(files["log/checkpoint"]), given
+    if not any(key.kind == LOG_KEY for key in given):
+        inside = [Key.of(line.split(" ")[0]) for line in files["log/keys"].decode().split("\n")[:-1]]
+        held = [*given, *(key for key in inside if note.signed_by(key) == "signed")]
+    whose = "the key that you gave" if held is given else "the key that signed the earlier one"
+    if isinstance(later, dict):
+        say("note   What follows is about the later evidence.")
+        newer = _check_alone(later, held, report, whose)
+        wrong, count = _compared(files, note, later, newer) if newer else ("", 0)
+    else:
+        newer, proof = _read_proof(later)
+        good = [key for key in held if key.name == newer.origin and newer.signed_by(key) == "signed"]
+        report.check(bool(good), f"The later checkpoint of {newer.size} events is signed by {whose}.")
+        wrong, count = _contained(note, newer, proof), note.size
+    if newer:
+        report.check(not wrong, f"{CONTINUES}: its first {count} events are the same.", f"{BREAKS}: {wrong}.")
+
+
+def _read_proof(data: bytes) -> tuple[Note, list[bytes] | None]:
+    """Return a checkpoint, and the proof if there is one, as `flask audit consistency` prints them."""
+    head, _, tail = data.decode().partition("\n\n")
+    if data.startswith(b"\n"):
+        return Note.of(data[1:]), []
+    if "\n\n" not in tail:
+        return Note.of(data), None
+    return Note.of(tail.encode()), [base64.b64decode(line, validate=True) for line in head.split("\n")]
+
+
+def _contained(held: Note, newer: Note, proof: list[bytes] | None) -> str:
+    """Return why a checkpoint is not a later one of the same log, or ""."""
+    if newer.origin != held.origin:
+        return f"it is of the log {newer.origin}, and yours of {held.origin}"
+    if newer.size < held.size:
+        cut = "its end was cut, or it was set back"
+        return f"it ends with event {newer.size}, and yours with {held.size}: {cut}"
+    if newer.size == held.size:
+        return "" if newer.root == held.root else f"both have {held.size} events, and not the same ones"
+    if proof is None:
+        return f"nothing shows it; ask for what `flask audit consistency {held.size}` prints"
+    return "" if contains(held, newer, proof) else f"its first {held.size} events are not those that you hold"
+
+
+def _compared(files: dict[str, bytes], held: Note, later: dict[str, bytes], newer: Note) -> tuple[str, int]:
+    """Return why later evidence is of another log, or "", and up to which event both are compared.
+
+    The inclusion proof of an event fixes everything before it, so that one event of both is enough.
+    """
+    sizes = _contained(held, newer, []) if newer.origin != held.origin or newer.size <= held.size else ""
+    mine, theirs = _leaves(files, held), _leaves(later, newer)
+    both = sorted(mine.keys() & theirs.keys())
+    for seq in both if not sizes else ():
+        if mine[seq][0] != theirs[seq][0]:
+            return f"event {seq} is another one", 0
+        if mine[seq][1] != theirs[seq][1]:
+            return f"something before event {seq} was changed, put in or taken out", 0
+    missing = sorted(mine.keys() - theirs.keys())
+    if missing and not sizes:
+        listed = ", ".join(map(str, missing[:10])) + (" ..." if missing[10:] else "")
+        say(f"note   The later evidence is not about these events of yours: {listed}. Ask for it by record.")
+    if not both:
+        return sizes or _contained(held, newer, None), 0
+    left = held.size - both[-1]
+    if left and not sizes and newer.size > held.size:
+        ask = f"`flask audit consistency {held.size}` prints the proof"
+        say(f"note   So the last {left} events of your checkpoint are not compared: {ask}.")
+    return sizes, held.size if newer.size == held.size else both[-1]
+
+
+def _leaves(files: dict[str, bytes], note: Note) -> dict[int, tuple[str, bytes]]:
+    """Return leaf, and root of the tree up to it, of each event that is proved to be in the log."""
+    found = {}
+    for line in filter(None, files["log/events.jsonl"].decode().split("\n")):
+        given = parsed(line)
+        leaf, index, proof = given["leaf"].encode(), given["index"], list(map(bytes.fromhex, given["proof"]))
+        if is_included(index, leaf, proof, note):
+            found[index + 1] = given["leaf"], root_up_to(index, leaf, proof, note.size)
+    return found
+
+
+def check(files: dict[str, bytes], keys: list[Key], later: bytes | dict[str, bytes] | None = None) -> int:
     """Check everything, say what holds and what does not, and return how much does not."""
     report = Report()
+    if _check_alone(files, keys, report) and later is not None:
+        try:
+            check_later(later, files, keys, report)
+        except BROKEN:
+            report.check(
+                False, "What you were shown later is neither evidence nor a checkpoint with its proof."
+            )
+    return report.failed
+
+
+def _check_alone(
+    files: dict[str, bytes], keys: list[Key], report: Report, whose: str = "the key that you gave"
+) -> Note | None:
+    """Check one piece of evidence, and return its checkpoint if that holds."""
     check_manifest(files, report)
-    note = check_checkpoint(files, keys, report)
+    note = check_checkpoint(files, keys, report, whose)
     if note is None:
         report.check(False, "Without a checkpoint that holds, nothing proves the events and records.")
-        return report.failed
+        return None
     events = read_events(files, note, report)
     for step in (check_times, check_erased, check_records, check_handed_over):
         try:
             step(files, events, report)
         except BROKEN:
             report.check(False, "A part of the evidence is not written as simsvc writes it.")
-    return report.failed
+    return note
+
+
+def read_later(place: str) -> bytes | dict[str, bytes]:
+    """Return later evidence, or the bytes of a smaller file; raises Unreadable."""
+    try:
+        if zipfile.is_zipfile(place):
+            return read_files(place)
+        with Path(place).open("rb") as file:
+            data = file.read(MOST_NOTE_BYTES + 1)
+    except OSError as problem:
+        raise Unreadable(problem.strerror or "it cannot be opened") from None
+    if len(data) > MOST_NOTE_BYTES:
+        raise Unreadable("it is larger than a checkpoint can be")
+    return data
 
 
 def main(words: list[str]) -> int:
@@ -506,16 +640,21 @@ def main(words: list[str]) -> int:
     parser.add_argument("file", help="the ZIP file")
     published = "verifier key of the log, or of a witness, as published"
     parser.add_argument("--key", action="append", default=[], metavar="VKEY", help=published)
+    shown = "evidence taken later, or what `flask audit consistency SIZE` prints later: is it the same log?"
+    parser.add_argument("--later", metavar="FILE", help=shown)
     asked = parser.parse_args(words)
+    place = asked.file
     try:
-        keys, files = [Key.of(text) for text in asked.key], read_files(asked.file)
+        keys, files = [Key.of(text) for text in asked.key], read_files(place)
+        place = asked.later
+        later = read_later(place) if place else None
     except Unreadable as problem:
-        say(f"{Path(asked.file).name} cannot be read as evidence: {problem}.")
+        say(f"{Path(place).name} cannot be read as evidence: {problem}.")
         return 2
     except BROKEN:
         say("What stands after --key is not a verifier key: name+hash+base64.")
         return 2
-    failed = check(files, keys)
+    failed = check(files, keys, later)
     say(f"Result: {failed} of these do not hold." if failed else "Result: everything holds.")
     return 1 if failed else 0
 

@@ -150,11 +150,11 @@ class Database:
             session.execute(select(EstimateRow.sequence).limit(1))
 
     @contextmanager
-    def hurried(self) -> Iterator[Session]:
-        """Give a session that may write; raises StoreError at once if another one writes just now."""
-        with _session(self.engine.execution_options(**{_WAIT_MS: 0}), self._limits) as session:
+    def hurried(self, wait_ms: int = 0) -> Iterator[Session]:
+        """Give a session that may write; raises StoreError if another one writes longer than `wait_ms`."""
+        with _session(self.engine.execution_options(**{_WAIT_MS: wait_ms}), self._limits) as session:
             if self.engine.dialect.name == "postgresql":
-                session.execute(text("SET LOCAL lock_timeout = 1"))
+                session.execute(text(f"SET LOCAL lock_timeout = {max(1, wait_ms)}"))
             yield session
 
     def fold_in(self, patience_s: float) -> bool:

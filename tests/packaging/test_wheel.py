@@ -39,9 +39,15 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from the sdist, so that the sdist is proved to be complete."""
+    """Build the wheel from the sdist alone, so that the sdist is proved to be complete.
+
+    By the backend that pip would call: it makes the same file in a third of the time.
+    """
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", *OFFLINE, "--wheel-dir", folder, sdist, cwd=folder)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=source)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -60,10 +66,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Migrate, build an index of a tenth of the demo faces, serve; return address and token."""
+    """Migrate, build an index of some of the demo faces, serve; return address and token."""
     home = tmp_path_factory.mktemp("home")
     simsvc = installed / "simsvc"
-    gallery = {"SIMSVC_GALLERY_DIR": str(tenth_of(next(installed.parent.rglob("bundle/gallery")), home))}
+    gallery = {"SIMSVC_GALLERY_DIR": str(part_of(next(installed.parent.rglob("bundle/gallery")), home))}
     run(simsvc, "db", "upgrade", cwd=home)
     run(simsvc, "index", "build", "--if-needed", cwd=home, settings=gallery)
     token = run(simsvc, "token", "create", "test", "--scope", "estimate", cwd=home).strip().splitlines()[-1]
@@ -84,13 +90,13 @@ def server(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         process.terminate()
 
 
-def tenth_of(gallery: Path, home: Path) -> Path:
-    """Copy every tenth face of a gallery, with its label."""
+def part_of(gallery: Path, home: Path) -> Path:
+    """Copy every thirtieth face of a gallery, with its label: enough for 12 neighbours."""
     copy = home / "gallery"
     copy.mkdir()
     header, *rows = (gallery / "labels.csv").read_text().splitlines()
-    (copy / "labels.csv").write_text("\n".join([header, *rows[::10]]) + "\n")
-    for row in rows[::10]:
+    (copy / "labels.csv").write_text("\n".join([header, *rows[::30]]) + "\n")
+    for row in rows[::30]:
         name = row.partition(",")[0]
         shutil.copy(gallery / name, copy / name)
     return copy

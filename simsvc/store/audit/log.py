@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -17,6 +18,11 @@ from simsvc.store.database import Database, Store
 from simsvc.store.tables import EventContentRow, EventRow
 from simsvc.values.events import Break, Event, EventKind, FaceSets, NewEvent
 
+HOLD_WAIT_MS = 2_000
+"""How long a snapshot waits for writers before it reads files. A writer holds the log for under a millisecond
+plus the disk's time (docs/explanation/audit-log.md); `make stress` has 8 of them."""
+
+Read = TypeVar("Read")
 _log = logging.getLogger(__name__)
 
 
@@ -76,32 +82,16 @@ class EventLog(Store):
     @contextmanager
     def snapshot(self) -> Iterator[LogSnapshot]:
         """Give the log and its records as they are at one instant, whoever writes meanwhile."""
+        held = _HeldLog(self._database)
         with self._database.reading() as session:
-            yield LogSnapshot(session, self._face_sets, self._served_problems)
+            yield LogSnapshot(
+                session,
+                lambda: held.read(self._face_sets) if self._face_sha256s else None,
+                lambda: held.read(lambda _connection: self._served()),
+            )
 
-    def _served_problems(self) -> Sequence[Break]:
-        """Compare what is in service with the log while nobody can switch; see `_face_sets`."""
-        found: Sequence[Break] | None = None
-        with suppress(StoreError), self._database.transaction() as session:
-            lock_log(session.connection())
-            found = self._served()
-        return self._served() if found is None else found
-
-    def _face_sets(self) -> FaceSets | None:
-        """Read the file of face changes while nobody logs anything, so that it is as the log has it.
-
-        A database that cannot be written has no writers to wait for.
-        """
-        if self._face_sha256s is None:
-            return None
-        with suppress(StoreError), self._database.transaction() as session:
-            connection = session.connection()
-            lock_log(connection)
-            return self._read_face_sets(connection)
-        with self._database.read_connection() as connection:
-            return self._read_face_sets(connection)
-
-    def _read_face_sets(self, connection: Connection) -> FaceSets | None:
+    def _face_sets(self, connection: Connection) -> FaceSets | None:
+        """Read the file of face changes."""
         if self._face_sha256s is None:
             return None
         last = last_event(connection)
@@ -110,3 +100,23 @@ class EventLog(Store):
         except IndexUnusable as error:
             _log.warning("the face changes are not verified: %s", error.sentence)
             return None
+
+
+class _HeldLog:
+    """Reads files while nobody logs anything or switches, so that they are as the log has them.
+
+    A database that cannot be written has no writers to wait for, and one in which another process writes all
+    the time is waited for once: then files are read as they are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._wait_ms = database, HOLD_WAIT_MS
+
+    def read(self, files: Callable[[Connection], Read]) -> Read:
+        with suppress(StoreError), self._database.hurried(self._wait_ms) as session:
+            connection = session.connection()
+            lock_log(connection)
+            return files(connection)
+        self._wait_ms = 0
+        with self._database.read_connection() as connection:
+            return files(connection)

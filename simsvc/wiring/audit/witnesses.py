@@ -103,9 +103,9 @@ class WitnessDesk:
             remembered = self.flow.remembered()
         except LogKeyRefused:  # which `known` names
             return known
-        heads = tuple(
+        heads = dict.fromkeys(  # what a witness tells is mostly what is remembered of it
             KnownHead(_source(seen.by, seen.at), TreeHead("", seen.size, seen.root))
-            for seen in dict.fromkeys((*remembered, *told))
+            for seen in (*remembered, *told)
             if seen.root is not None and not seen.refused
         )
         bare = [seen for seen in told if seen.root is None or seen.refused]

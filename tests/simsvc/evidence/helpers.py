@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from simsvc import evidence
 from simsvc.adapters.results.evidence_zip import write_evidence
 from simsvc.domain.audit.chain import event_bytes
+from simsvc.evidence import verify
 from simsvc.flows.audit.take_evidence import EvidenceTaker
 from simsvc.store.audit.evidence import EvidenceStore
 from simsvc.store.audit.log import EventLog
@@ -219,7 +221,21 @@ class Outcome:
         return "\n".join(self.lines)
 
 
-def verified(place: Path, *words: str) -> Outcome:
+def verified(place: Path, *words: str | Path) -> Outcome:
+    """Run `verify.py` in this interpreter: what it says does not depend on what else is loaded."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        status = verify.main([str(place), *map(str, words)])
+    return Outcome(status, tuple(out.getvalue().splitlines()))
+
+
+def checked(files: Mapping[str, bytes]) -> Outcome:
+    """Check files as `verify.py` does once it has read them, without writing a ZIP file first."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        failed = verify.check(dict(files), [])
+    return Outcome(int(failed > 0), tuple(out.getvalue().splitlines()))
+
+
+def verified_alone(place: Path, *words: str) -> Outcome:
     """Run `verify.py` in an interpreter of its own, isolated, where simsvc cannot be imported."""
     command = [sys.executable, "-I", "-c", WITHOUT_SIMSVC, str(VERIFY), str(place), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=place.parent, timeout=60)

@@ -17,6 +17,7 @@ from tests.simsvc.evidence.helpers import (
     MODEL_SHA256,
     Desk,
     Signer,
+    checked,
     make_desk,
     packed,
     path,
@@ -24,6 +25,7 @@ from tests.simsvc.evidence.helpers import (
     root,
     subproof,
     verified,
+    verified_alone,
     zipped,
 )
 
@@ -56,16 +58,17 @@ def attack(desk: Desk, *statements: str) -> None:
             session.execute(text(statement))
 
 
-def run(capsys: pytest.CaptureFixture[str], place: Path, *words: str) -> tuple[int, str]:
-    """Run `verify.py` in this interpreter and return its status and what does not hold."""
-    status = verify.main([str(place), *words])
-    lines = capsys.readouterr().out.splitlines()
-    return status, "\n".join(line for line in lines if not line.startswith("holds"))
+def run(files: Mapping[str, bytes]) -> tuple[int, str]:
+    """Check files, and return the exit status and what does not hold."""
+    outcome = checked(files)
+    return outcome.status, "\n".join(line for line in outcome.lines if not line.startswith("holds"))
 
 
 def test_evidence_holds_where_nothing_of_simsvc_is_installed(desk: Desk, tmp_path: Path) -> None:
     """Two records, two decisions and a referral are proved, with the key that was published."""
-    outcome = verified(packed(desk.take(), tmp_path / "case.zip"), "--key", desk.log.signer.vkey)
+    words = (packed(desk.take(), tmp_path / "case.zip"), "--key", desk.log.signer.vkey)
+    outcome = verified_alone(*words)
+    assert outcome == verified(*words)
     assert (outcome.status, outcome.failures, outcome.lines[-1]) == (0, "", HOLDS)
     assert "signed by the key that you gave" in outcome.text
     assert "need_more by" in outcome.text
@@ -164,9 +167,7 @@ def test_proofs_of_every_size_hold() -> None:
 
 
 @pytest.mark.parametrize("forged", [False, True])
-def test_each_changed_byte_is_named(
-    files: Mapping[str, bytes], forged: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_changed_byte_is_named(files: Mapping[str, bytes], forged: bool) -> None:
     """Whatever part of a file is changed, something does not hold; also where MANIFEST.json was made to fit.
 
     What no digest can tell about itself is left out: README.txt and verify.py, which prove nothing, the sizes
@@ -179,14 +180,12 @@ def test_each_changed_byte_is_named(
             changed = bytearray(files[name])
             changed[place] ^= 1 << dice.randrange(8)
             other = {**files, name: bytes(changed)}
-            status, said = run(capsys, packed(relisted(other) if forged else other, tmp_path / "case.zip"))
+            status, said = run(relisted(other) if forged else other)
             assert status == 1, (name, place)
             assert forged or name in said, (name, place, said)
 
 
-def test_each_byte_of_a_leaf_counts(
-    files: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_byte_of_a_leaf_counts(files: Mapping[str, bytes]) -> None:
     """Every byte of an event's line is covered: leaf, content, salt, index and proof."""
     lines = files["log/events.jsonl"].split(b"\n")
     number = next(number for number, line in enumerate(lines) if b"neighbours" in line)
@@ -195,12 +194,10 @@ def test_each_byte_of_a_leaf_counts(
         changed[place] ^= 1
         said = b"\n".join([*lines[:number], bytes(changed), *lines[number + 1 :]])
         other = relisted({**files, "log/events.jsonl": said})
-        assert run(capsys, packed(other, tmp_path / "case.zip"))[0] == 1, place
+        assert run(other)[0] == 1, place
 
 
-def test_a_changed_record_is_named_by_field(
-    files: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_changed_record_is_named_by_field(files: Mapping[str, bytes]) -> None:
     """What the record shows, its unrounded form, and its decisions are each compared with the log."""
     name = next(name for name in sorted(files) if name.startswith("records/") and b"need_more" in files[name])
     changes = {
@@ -215,18 +212,16 @@ def test_a_changed_record_is_named_by_field(
         said = json.loads(files[name])
         said[part][inner] = {**said[part][inner], **value} if isinstance(value, dict) else value
         other = relisted({**files, name: json.dumps(said).encode()})
-        status, failures = run(capsys, packed(other, tmp_path / "case.zip"))
+        status, failures = run(other)
         assert status == 1
         assert f"is not what was logged: {field}" in failures or f", {field}" in failures, (field, failures)
     said = json.loads(files[name])
     said["decisions"][1]["age_years"] = 50
-    failures = run(capsys, packed(relisted({**files, name: json.dumps(said).encode()}), tmp_path / "x"))[1]
+    failures = run(relisted({**files, name: json.dumps(said).encode()}))[1]
     assert "age_years of decision 2" in failures
     for decisions in (said["decisions"][:1], said["decisions"][::-1]):
         said["decisions"] = decisions
-        failures = run(capsys, packed(relisted({**files, name: json.dumps(said).encode()}), tmp_path / "x"))[
-            1
-        ]
+        failures = run(relisted({**files, name: json.dumps(said).encode()}))[1]
         assert "the log has others, or another order" in failures
 
 
@@ -322,21 +317,18 @@ def test_files_that_come_or_go_are_named(files: Mapping[str, bytes], tmp_path: P
     )
 
 
-def test_each_event_and_each_record_that_is_left_out_is_missed(
-    files: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_event_and_each_record_that_is_left_out_is_missed(files: Mapping[str, bytes]) -> None:
     """Whoever shortens the evidence is contradicted by the event that says what was handed over."""
     lines = [f"{line}\n" for line in files["log/events.jsonl"].decode().split("\n")[:-1]]
     about = [number for number, line in enumerate(lines) if "estimate:" in line]
     assert len(about) == 7
     for number in about:
         fewer = "".join(lines[:number] + lines[number + 1 :]).encode()
-        place = packed(relisted({**files, "log/events.jsonl": fewer}), tmp_path / "case.zip")
-        assert run(capsys, place)[0] == 1, lines[number]
+        assert run(relisted({**files, "log/events.jsonl": fewer}))[0] == 1, lines[number]
     record = next(name for name in sorted(files) if name.startswith("records/"))[8:-5]
     other = {name: data for name, data in files.items() if record not in name}
     other["log/events.jsonl"] = "".join(line for line in lines if record not in line).encode()
-    assert "whole records" in run(capsys, packed(relisted(other), tmp_path / "case.zip"))[1]
+    assert "whole records" in run(relisted(other))[1]
 
 
 def test_two_files_of_one_name_are_not_read(files: Mapping[str, bytes], tmp_path: Path) -> None:
@@ -390,28 +382,23 @@ def test_a_bomb_is_not_unpacked(files: Mapping[str, bytes], tmp_path: Path) -> N
     assert "larger than evidence can be" in verified(place).text
 
 
-def test_nested_or_odd_json_is_named(
-    files: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nested_or_odd_json_is_named(files: Mapping[str, bytes]) -> None:
     """JSON that is deep, ambiguous, or of another shape is not written as simsvc writes it."""
     record = next(name for name in sorted(files) if name.startswith("records/"))
     for odd in (b"[" * 100_000, b'{"record": 1, "record": 2}', b"[]", b"null", b"\xff", b'{"record": NaN}'):
         for name in (record, "log/events.jsonl", "log/checkpoint", "log/keys", "MANIFEST.json"):
             other = {**files, name: odd}
-            place = packed(other if name == "MANIFEST.json" else relisted(other), tmp_path / "case.zip")
-            status, said = run(capsys, place)
+            status, said = run(other if name == "MANIFEST.json" else relisted(other))
             assert status == 1, (name, odd[:20])
             assert "not written as" in said or "cannot be understood" in said or "was changed" in said
 
 
-def test_models_and_builds_are_those_of_the_record(
-    files: Mapping[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_models_and_builds_are_those_of_the_record(files: Mapping[str, bytes]) -> None:
     """model.json must be the one whose digest the log has, and name the model's weights."""
     name = f"models/{MODEL_SHA256}/model.json"
     assert hashlib.sha256(files[name]).hexdigest() == MODEL_SHA256
     other = relisted({**files, name: files[name].replace(b"cd", b"ce")})
-    assert "the model" in run(capsys, packed(other, tmp_path / "case.zip"))[1]
+    assert "the model" in run(other)[1]
 
 
 def test_control_signs_do_not_reach_the_terminal(desk: Desk, tmp_path: Path) -> None:

@@ -393,8 +393,7 @@ EVENTS: dict[str, Callable[[Connection], object]] = {
     ),
     "reorder": lambda connection: swap(connection, 9, 10),
 }
-"""Attacks on events themselves. Cut tails, rollbacks and rewritten logs are caught by signed checkpoints: add
-theirs here."""
+"""Attacks on events themselves. Those that signed checkpoints catch, such as cut tails: tests/attacks."""
 
 
 @pytest.mark.parametrize("attack", EVENTS)

@@ -13,7 +13,7 @@ from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
 from simsvc.values.events import EventKind
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
-from tests.simsvc.evidence.helpers import verified
+from tests.simsvc.evidence.helpers import verified, verified_alone
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.records import recorded
 from tests.simsvc.web.signed_in import account, client_of, signed_in
@@ -41,7 +41,7 @@ def test_evidence_of_a_case_is_checked_without_simsvc(app: Flask, desk: Services
     auditor = signed_in(app, "auditor")
     taken = kept(auditor.get("/evidence/cases/Beweis/甲"), tmp_path / "case.zip")
     key = str(desk.log_keeper.verifier_key())
-    outcome = verified(taken, "--key", key)
+    outcome = verified_alone(taken, "--key", key)
     assert (outcome.status, outcome.failures) == (0, "")
     assert f"handed over by user:{account(app, 'auditor').id}" in outcome.text
     with zipfile.ZipFile(taken) as archive:

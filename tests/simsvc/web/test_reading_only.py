@@ -104,14 +104,14 @@ def limited(site: Settings, app: Flask, request: pytest.FixtureRequest) -> Itera
 
 
 def test_programs_read_where_nothing_can_be_written(limited: Limited) -> None:
-    """Every route of the API that reads answers, without waiting to store when a token was used."""
+    """Every route of the API that reads answers, and none waits as long as a writer would."""
     addresses = reads(limited.app, limited.record)
     assert len(addresses) > 10
     begun = time.monotonic()
     answers = [limited.app.test_client().get(path, headers=limited.headers) for path in addresses]
     took_ms = (time.monotonic() - begun) * 1e3
     assert [answer.text for answer in answers if answer.status_code not in {200, 404}] == []
-    assert took_ms < len(addresses) * BUSY_TIMEOUT_MS / 2
+    assert took_ms < BUSY_TIMEOUT_MS
 
 
 def test_people_read_where_nothing_can_be_written(limited: Limited) -> None:

@@ -13,7 +13,7 @@ from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
 from tests.databases import sqlite_database
 from tests.simsvc.cli.helpers import Run, command_app, runner
-from tests.simsvc.evidence.helpers import NOW, Signer, verified
+from tests.simsvc.evidence.helpers import NOW, Signer, verified, verified_alone
 from tests.simsvc.store.helpers import ESTIMATED
 
 
@@ -37,7 +37,7 @@ def test_evidence_is_written_and_checked_without_simsvc(app: Flask, audit: Run, 
     out = tmp_path / "case.zip"
     assert f"The evidence is in {out}." in audit("evidence", "K-1", "--out", str(out))
     key = str(services.log_keeper.verifier_key())
-    outcome = verified(out, "--key", key)
+    outcome = verified_alone(out, "--key", key)
     assert (outcome.status, outcome.failures) == (0, "")
     assert "handed over by command at" in outcome.text
     audit("evidence", "--record", first, "--out", str(out))

@@ -100,11 +100,15 @@ def local(address: str) -> str | None:
     return None if parts.scheme or parts.netloc or not parts.path else parts.path
 
 
-def test_every_link_of_every_page_begins_with_the_prefix(site: Settings, desk: Desk) -> None:
+@pytest.fixture(scope="module")
+def records(site: Settings) -> None:
+    """Have records, a decision and a batch for all ways."""
+    filled(site, records=2)[0].extensions["simsvc"].database.close()
+
+
+@pytest.mark.usefixtures("records")
+def test_every_link_of_every_page_begins_with_the_prefix(desk: Desk) -> None:
     """Whoever follows links from the first page stays below the prefix, and gets no 404."""
-    filled(site.model_copy(update={"batch_dir": site.batch_dir}), records=2)[0].extensions[
-        "simsvc"
-    ].database.close()
     seen, waiting = set(), [f"{PREFIX}/", f"{PREFIX}/history", f"{PREFIX}/model", f"{PREFIX}/nowhere"]
     while waiting and len(seen) < 150:
         path = waiting.pop(0)

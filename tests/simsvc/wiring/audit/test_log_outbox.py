@@ -11,6 +11,7 @@ import pytest
 
 from simsvc.settings import load_settings
 from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.wiring.audit import log_outbox
 from simsvc.wiring.audit.log_outbox import CHECK_EVERY, LOCK_NAME
 from simsvc.wiring.services import Services
 from tests.helpers import wait_until
@@ -117,9 +118,10 @@ def test_without_a_file_a_checkpoint_is_sent_once(
 
 
 def test_threads_start_and_stop(
-    database_url: str, tmp_path: Path, notes: NoteServer, syslog: Messages
+    database_url: str, tmp_path: Path, notes: NoteServer, syslog: Messages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At stop the last event is signed, witnessed and streamed."""
+    monkeypatch.setattr(log_outbox, "WAKE_S", 0.05)  # the first checkpoint is signed after the first look
     services = services_of(database_url, tmp_path, Clock(), witnesses=(notes.url,), event_stream=syslog.url)
     services.start_log_threads()
     wait_until(lambda: notes.notes and syslog.taken)

@@ -30,6 +30,9 @@ TRIES = 2
 """Of one request: a dropped connection is tried again once."""
 AT_ONCE = 16
 """Requests at a time where many objects are deleted."""
+PARTS = {"chunksize": 5 * 2**20, "max_concurrency": 4}
+"""Uploads go in parts of the least size that S3 allows, so that each is answered within `READ_S`, which
+begins with the first byte sent. Source: Amazon S3 User Guide, "Amazon S3 multipart upload limits"."""
 BLOCK_BYTES = 50 * 2**20
 """Larger objects are fetched in parts at a time. Source: s3fs's default."""
 CREDENTIALS = (
@@ -96,7 +99,7 @@ class FsspecObjects:
     def put(self, key: str, data: bytes) -> None:
         """Write an object; raises ObjectsUnavailable."""
         path = self._path(key)
-        self._ask("write", key, lambda fs: fs._pipe_file(path, data), len(data))
+        self._ask("write", key, lambda fs: fs._pipe_file(path, data, **PARTS), len(data))
 
     def put_new(self, key: str, data: bytes) -> bool:
         """Write an object unless there is one; return whether it was written; raises ObjectsUnavailable."""
@@ -116,7 +119,7 @@ class FsspecObjects:
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content as an object; raises ObjectsUnavailable."""
         to, size_bytes = self._path(key), path.stat().st_size
-        self._ask("write", key, lambda fs: fs._put_file(str(path), to), size_bytes)
+        self._ask("write", key, lambda fs: fs._put_file(str(path), to, **PARTS), size_bytes)
 
     def get(self, key: str) -> bytes:
         """Return an object; raises ObjectMissing, ObjectsUnavailable."""

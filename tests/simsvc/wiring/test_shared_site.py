@@ -12,11 +12,18 @@ from pathlib import Path
 import pytest
 
 from simsvc.adapters.photos.sources import read_source
-from simsvc.errors import BundleUnreachable, IndexUnreachable, ModelGone, ObjectsUnavailable
-from simsvc.settings import Settings
+from simsvc.errors import (
+    BundleUnreachable,
+    IndexUnreachable,
+    ModelGone,
+    ObjectsUnavailable,
+    SettingsError,
+)
+from simsvc.settings import Settings, load_settings
 from simsvc.values.face_imports import ImportPhoto, ImportState
 from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
+from simsvc.wiring.health import everything
 from simsvc.wiring.imports import work_import
 from simsvc.wiring.objects import open_objects
 from simsvc.wiring.retirement import retire_model
@@ -113,6 +120,31 @@ def test_the_embedded_service_loads_no_client_for_objects(tmp_path: Path) -> Non
     )
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/none.sqlite3"}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 0
+
+
+def test_the_check_names_the_store(first: Settings) -> None:
+    """`flask check` says that the object store answers."""
+    found = {finding.part: finding for finding in everything(Services(first), lambda *_: None)}
+    assert found["objects"].well
+    assert "keeps no earlier versions" in found["objects"].sentence
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["bucket/x", "s3://", "s3://key:secret@bucket/x", "file://host/x", "file:///", "s3://b/../x", "gs://b"],
+)
+def test_an_address_that_is_no_object_store_is_refused(url: str) -> None:
+    """Other schemes, passwords and missing parts are refused, and the address is not repeated."""
+    with pytest.raises(SettingsError, match="SIMSVC_OBJECTS") as caught:
+        load_settings({"SIMSVC_OBJECTS": url})
+    assert "secret" not in str(caught.value)
+
+
+def test_an_endpoint_has_no_password() -> None:
+    """An endpoint with a password is refused, and the password is not repeated."""
+    with pytest.raises(SettingsError, match="SIMSVC_OBJECTS_ENDPOINT") as caught:
+        load_settings({"SIMSVC_OBJECTS_ENDPOINT": "http://user:hidden@host"})
+    assert "hidden" not in str(caught.value)
 
 
 def test_an_import_begun_on_one_host_is_shown_on_another(first: Settings, second: Settings) -> None:

@@ -249,9 +249,7 @@ def test_a_record_of_one_host_is_replayed_on_the_other(hosts: Hosts, tmp_path: P
     for face_id in sorted(ids(hosts.a.pipeline().index()))[:3]:
         live_faces_in_service(hosts.a).remove(face_id, COMMAND)
     hosts.b.pipeline()  # which keeps a copy of the model on B
-    again = recorded_pipeline(
-        hosts.b, KeepingStore(hosts.b.database), hosts.b.estimates.find(recorded.id)
-    )
+    again = recorded_pipeline(hosts.b, KeepingStore(hosts.b.database), hosts.b.estimates.find(recorded.id))
     answer = answered(drawn_photo(), "me.jpg", again)
     assert answer.neighbours == recorded.estimate.neighbours
     assert answer.age_years == recorded.estimate.age_years

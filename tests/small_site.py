@@ -13,7 +13,9 @@ from simsvc.domain.gallery.labelled_faces import LabelledSource
 from simsvc.domain.gallery.manifest import Manifest
 from simsvc.flows.gallery.build_index import BuildRequest, build
 from simsvc.settings import Settings, load_settings
+from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.indexing import index_services
+from simsvc.wiring.services import open_database
 from tests.databases import sqlite_database
 from tests.drawn_faces import draw_face
 from tests.tiny_bundle import make_tiny_bundle
@@ -47,6 +49,15 @@ def make_small_site(folder: Path, faces: int = FACES, database_url: str = "") ->
     )
     build_index(settings, read_source("demo", settings.gallery_dir))
     return settings
+
+
+def moved_to(settings: Settings, database_url: str) -> Settings:
+    """Return the settings with another migrated database; what a shared one decides moves there."""
+    moved = settings.model_copy(update={"database_url": database_url})
+    database = open_database(moved)
+    adopt_files(moved, database)
+    database.close()
+    return moved
 
 
 def build_index(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from simsvc.store import migrate
 from simsvc.store.database import Database
+from simsvc.wiring.hosts.index_shelf import adopt_files
 from tests.postgres_server import fresh_database, postgres_server
 from tests.small_site import make_small_site
 from tests.stress.writers import Findings, Load, Outcome, find, press
@@ -41,6 +42,7 @@ def _pressed(kind: str, load: Load) -> int:
             )
         database = Database(settings.database_url)
         migrate.upgrade(database.engine)
+        adopt_files(settings, database)
         began = time.monotonic()
         outcome = press(settings, load, folder)
         took_s = time.monotonic() - began

@@ -15,7 +15,7 @@ from simsvc.store.request_keys import RequestKeyRow
 from simsvc.store.tables import Table
 from simsvc.web.app import create_app
 from tests.simsvc.web.programs import program
-from tests.small_site import drawn_photo, make_small_site
+from tests.small_site import drawn_photo, make_small_site, moved_to
 
 V1 = "/api/v1"
 CASE = "CASE-zq27"
@@ -23,7 +23,7 @@ CASE = "CASE-zq27"
 
 @pytest.fixture
 def app(tmp_path: Path, database_url: str) -> Iterator[Flask]:
-    settings = make_small_site(tmp_path, faces=15).model_copy(update={"database_url": database_url})
+    settings = moved_to(make_small_site(tmp_path, faces=15), database_url)
     app = create_app(settings)
     yield app
     app.extensions["simsvc"].database.close()

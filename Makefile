@@ -26,7 +26,7 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
 EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
-.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index measure clean
+.PHONY: help run test proofs coverage browser postgres cluster-servers strace lint docs screenshots structure lock stress cluster-test fuzz slow-sockets routes bench bench-index measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -39,6 +39,7 @@ help:
 	@echo 'make structure        count and draw folders and imports, before and now'
 	@echo 'make lock             resolve anew what is installed, into $(LOCKS)/; UPGRADE=1 for the newest versions'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
+	@echo 'make cluster-test     several hosts on this machine, killed and cut off while they work; as root, 10 minutes'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make slow-sockets     hold 200 slow connections of each kind and ask whether the server answers'
 	@echo 'make routes           measure what one request to each route costs, and write docs/reference/routes.md'
@@ -146,6 +147,17 @@ postgres:
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
 	fi
 
+# haproxy, Redis and the tools for network namespaces; the tests start servers of their own, never the system's
+cluster-servers:
+	@missing=()
+	for each in ip:iproute2 haproxy:haproxy redis-server:redis-server unshare:util-linux; do
+	  command -v "$${each%%:*}" >/dev/null || missing+=("$${each##*:}")
+	done
+	if [ "$${#missing[@]}" != 0 ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo "installing $${missing[*]} for the test of several hosts ..."
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null || true
+	fi
+
 # Debian's strace for the tests that nothing leaves the machine
 strace:
 	@if ! command -v strace >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -175,6 +187,11 @@ structure: $(TESTING)/.ready
 
 stress: $(TESTING)/.ready postgres
 	$(TESTING)/bin/python -m tests.stress
+
+# hosts are network namespaces, which only root may make; without root it says so and ends
+ESTIMATES ?= 5000
+cluster-test: $(TESTING)/.ready postgres cluster-servers
+	$(TESTING)/bin/python -m tests.cluster --estimates $(ESTIMATES)
 
 # schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
 fuzz: $(TESTING)/.ready

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ def main() -> int:
     if missing := [package for program, package in PROGRAMS.items() if not shutil.which(program)]:
         print(f"SKIPPED: install {' '.join(missing)}", file=sys.stderr)
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the hosts are taken away as by Ctrl-C
     folder = Path(tempfile.mkdtemp(prefix="simsvc-cluster-", dir="/var/tmp"))  # every host has its own /tmp
     folder.chmod(0o711)  # PostgreSQL's account passes through
     began_s, failed = time.monotonic(), ["it broke off"]

@@ -6,6 +6,7 @@ import http.client
 import json
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from tests.small_site import draw_gallery
 from tests.tiny_bundle import make_tiny_bundle
 from tests.visitor import Visitor
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+LOOK_EVERY_S = 0.3
 PASSWORD = "seven grey herons wade"  # noqa: S105 - of an account that lives as long as the run
 SECRET_KEY = "a key for a run, long enough to sign with"  # noqa: S105 - likewise
 SIGN_INS = 20
@@ -181,7 +183,7 @@ def is_ready(host: Host) -> bool:
 
 def wait_ready(host: Host) -> None:
     """Wait until a web host answers."""
-    wait_until(lambda: is_ready(host), PATIENCE_S)
+    wait_until(lambda: is_ready(host) or time.sleep(LOOK_EVERY_S), PATIENCE_S)
 
 
 def bearer(token: str) -> dict[str, str]:

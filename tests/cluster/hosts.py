@@ -14,8 +14,9 @@ from pathlib import Path
 from tests.helpers import ROOT, wait_until
 
 BRIDGE = "simsvc-bridge"
+LINK = "sv-"
 PREFIX = "simsvc-"
-"""Of the names of namespaces; whatever is called so is a left-over of an earlier run."""
+"""How names of namespaces begin, and those of cables: what is found is a left-over of an earlier run."""
 LOCK = Path("/run/simsvc-cluster.lock")
 NETWORK = "10.77.0"
 END_S = 20.0
@@ -53,7 +54,7 @@ class Host:
     @property
     def link(self) -> str:
         """Return the name of its end of the cable at the bridge; at most 15 characters."""
-        return f"sv-{self.name}"
+        return LINK + self.name
 
     @property
     def mac(self) -> str:
@@ -153,8 +154,10 @@ def remove_left_overs() -> None:
     for name in (line.split()[0] for line in listed.splitlines() if line.startswith(PREFIX)):
         kill_all(name)
         _ip("netns", "delete", name)
-    if Path(f"/sys/class/net/{BRIDGE}").exists():
-        _ip("link", "delete", BRIDGE)
+    for link in Path("/sys/class/net").iterdir():
+        if link.name.startswith(LINK) or link.name == BRIDGE:
+            with suppress(OSError):  # the kernel takes a cable away some time after its host
+                _ip("link", "delete", link.name)
 
 
 def pids_in(namespace: str) -> set[int]:
@@ -214,4 +217,5 @@ def _introduce(hosts: Collection[Host]) -> None:
 def _ip(*words: str) -> None:
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CannotMakeHosts(f"ip {' '.join(words)}: {done.stderr.strip()}")
+        problem = f"ip {' '.join(words)}: {done.stderr.strip()}"
+        raise CannotMakeHosts(problem) if "not permitted" in problem else OSError(problem)

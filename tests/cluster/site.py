@@ -16,7 +16,6 @@ from typing import Any
 
 from PIL import ImageEnhance
 
-from tests.cluster.features import Features
 from tests.cluster.hosts import Host
 from tests.cluster.servers import BUCKET, RAY_ACCESS, S3_KEY, S3_SECRET, WEB_PORT
 from tests.drawn_faces import draw_face
@@ -44,8 +43,7 @@ class Site:
     """An installation.
 
     Attributes:
-        folder: of what hosts share, where this version needs a shared folder, and of photos.
-        features: that this version has.
+        folder: of the model and of photos, which every host has.
         database_url: of PostgreSQL.
         redis_url: of Redis.
         s3_url: of the object store.
@@ -54,7 +52,6 @@ class Site:
     """
 
     folder: Path
-    features: Features
     database_url: str
     redis_url: str
     s3_url: str
@@ -74,14 +71,12 @@ class Site:
     def furnish(self) -> None:
         """Draw photos and make a model; a site needs no host for that."""
         make_tiny_bundle(self.folder / "model")
-        (self.folder / "shared").mkdir()
         draw_gallery(self.gallery, GALLERY_FACES)
         _draw_wide(self.wide, WIDE_FACES)
 
     def settle(self, host: Host) -> None:
         """Give a host the settings of the installation."""
-        own = host.folder if self.features.objects else self.folder / "shared"
-        state = host.folder if self.features.truth else self.folder / "shared"
+        own = host.folder
         host.environment |= {
             "SIMSVC_BUNDLE_DIR": str(self.folder / "model"),
             "SIMSVC_INDEX_ROOT": str(own / "indexes"),
@@ -90,7 +85,7 @@ class Site:
             "SIMSVC_IMPORT_DIR": str(own / "imports"),
             "DATABASE_URL": self.database_url,
             "SECRET_KEY": SECRET_KEY,
-            "SIMSVC_LOG_KEY_FILE": str(state / "keys" / "log-key.pem"),
+            "SIMSVC_LOG_KEY_FILE": str(own / "keys" / "log-key.pem"),
             "SIMSVC_RATE_STORAGE": self.redis_url,
             "SIMSVC_BIND": f"{host.address}:{WEB_PORT}",
             "SIMSVC_WORKERS": "2",
@@ -100,21 +95,16 @@ class Site:
             "SIMSVC_API_RATE": "9000000 per minute",
             "SIMSVC_UPLOAD_RATE": "9000000 per minute",
             "SIMSVC_LOG": "text",
+            "SIMSVC_OBJECTS": f"s3://{BUCKET}/site",
+            "SIMSVC_OBJECTS_ENDPOINT": self.s3_url,
+            "SIMSVC_CACHE_DIR": str(own / "cache"),
+            "AWS_ACCESS_KEY_ID": S3_KEY,
+            "AWS_SECRET_ACCESS_KEY": S3_SECRET,
         }
-        if self.features.objects:
-            host.environment |= {
-                "SIMSVC_OBJECTS": f"s3://{BUCKET}/site",
-                "SIMSVC_OBJECTS_ENDPOINT": self.s3_url,
-                "SIMSVC_CACHE_DIR": str(host.folder / "cache"),
-                "AWS_ACCESS_KEY_ID": S3_KEY,
-                "AWS_SECRET_ACCESS_KEY": S3_SECRET,
-            }
         host.environment |= RAY_ACCESS
 
     def share_log_key(self, first: Host, others: Sequence[Host]) -> None:
         """Give every host the key that signs the log, as an operator does."""
-        if not self.features.truth:
-            return
         for host in others:
             key = Path(host.environment["SIMSVC_LOG_KEY_FILE"])
             key.parent.mkdir(parents=True, mode=0o700, exist_ok=True)

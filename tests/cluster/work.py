@@ -141,13 +141,13 @@ class WideBuild:
 
     def build(self, ending: threading.Event) -> None:
         """Build until it succeeds."""
-        ray = ("--ray", f"{self.driver.address}:{RAY_PORT}") if self.site.features.ray else ()
-        words = ("index", "build", "--source", "folder", "--path", self.site.wide, "--name", "wide", *ray)
+        ray = f"{self.driver.address}:{RAY_PORT}"
+        words = ("index", "build", "--source", "folder", "--path", self.site.wide, "--name", "wide")
         began_s = time.monotonic()
         while self.attempts < ATTEMPTS and not ending.is_set():
             self.attempts += 1
             with suppress(TimeoutExpired):
-                if self.driver.run(*FLASK, *words, timeout_s=BUILD_S).returncode == 0:
+                if self.driver.run(*FLASK, *words, "--ray", ray, timeout_s=BUILD_S).returncode == 0:
                     self.took_s = time.monotonic() - began_s
                     self.done.set()
                     self.say(f"the wide index is built after {self.took_s:.0f} s, attempt {self.attempts}")

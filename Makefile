@@ -26,7 +26,7 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
 EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
-.PHONY: help run test proofs coverage browser postgres cluster-servers strace lint docs screenshots structure lock stress cluster-test fuzz slow-sockets routes bench bench-index measure clean
+.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index bench-ray measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -45,6 +45,7 @@ help:
 	@echo 'make routes           measure what one request to each route costs, and write docs/reference/routes.md'
 	@echo 'make bench            measure, print a table and write docs/explanation/bench.json; some 12 minutes'
 	@echo 'make bench-index      measure the index beside hnswlib, faiss, usearch and exact search, up to SIZES vectors'
+	@echo 'make bench-ray        measure bulk estimates by Ray beside those of local threads, on this host'
 	@echo 'make measure RUN=...  measure the shipped model anew, exported from run RUN, and write its model card'
 	@echo 'make clean            remove environments, indexes, database and caches'
 
@@ -148,6 +149,7 @@ postgres:
 	fi
 
 # haproxy, Redis and the tools for network namespaces; the tests start servers of their own, never the system's
+.PHONY: cluster-servers cluster-test
 cluster-servers:
 	@missing=()
 	for each in ip:iproute2 haproxy:haproxy redis-server:redis-server unshare:util-linux; do
@@ -220,6 +222,10 @@ bench-index: $(TESTING)/.ready
 	if [ -d $(DATA)/utkface ]; then what=(--source utkface --path $(DATA)/utkface); else what=(); fi
 	$(TESTING)/bin/flask index build --if-needed "$${what[@]}"
 	$(TESTING)/bin/python -m tests.bench.index $(if $(SIZES),--sizes $(SIZES)) --folder $(BENCH_INDEX)
+
+# some 3 minutes on two cores, with photos of UTKFace where DATA has it, else those of the demo gallery
+bench-ray: $(TESTING)/.ready
+	$(TESTING)/bin/python -m tests.bench.ray_rate
 
 # puts int8 beside fp32 where it is as good, calibrates and chooses when to withhold first, which model.json keeps: everything after it measures that model
 measure: $(TESTING)/.ready

@@ -354,6 +354,9 @@ class ObjectStore(Protocol):
     def put(self, key: str, data: bytes) -> None:
         """Write an object, in place of an earlier one."""
 
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one; return whether it was written."""
+
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content as an object."""
 

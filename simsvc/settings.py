@@ -433,7 +433,7 @@ class Settings(BaseSettings):
     )
     batch_dir: Folder = Field(
         default_factory=lambda: _home() / "var" / "batches",
-        description="folder of the photos waiting in batches and of their queue; must be on a local disk",
+        description="folder of the photos waiting in batches",
     )
     # several hundred photos from phones; a few such uploads do not fill a disk
     max_batch_bytes: Whole = Field(

@@ -1,35 +1,38 @@
-"""A Redis server of the tests' own: Debian's program, nothing on disk."""
+"""A Redis server of the tests' own, on a port of 127.0.0.1."""
 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.helpers import wait_until
 
-PATIENCE_S = 20.0
-PASSWORD = "a password / with @ signs"  # noqa: S105 - of a server that ends with the test
-
 
 @contextmanager
-def redis_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a server with `PASSWORD` on a port of this machine."""
+def redis_server(password: str = "") -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a server that keeps nothing on disk, or skip; give its process and port."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("There is no Redis server. Install it: apt-get install -y redis-server")
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen(
-        [program, *options, "--requirepass", PASSWORD], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as server:
-        try:
-            assert server.stdout is not None
-            lines = iter(server.stdout.readline, b"")
-            wait_until(lambda: b"Ready to accept connections" in next(lines), PATIENCE_S)
-            yield server
-        finally:
-            server.kill()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    options += ["--requirepass", password] if password else []
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, cwd="/tmp")  # noqa: S108
+    try:
+        wait_until(lambda: _answers(port), 10)
+        yield server, port
+    finally:
+        server.kill()
+        server.wait(10)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

@@ -12,11 +12,15 @@ from simsvc.wiring.health import everything
 
 
 @click.command("check")
+@click.option("--ray", default="", metavar="ADDRESS", help="Check a Ray cluster, too: host:port of its head.")
 @with_appcontext
-def check_command() -> None:
-    """Check every part of the installation; exit with status 1 if one has a problem."""
+def check_command(ray: str) -> None:
+    """Check every part of the installation; exit with status 1 if one has a problem.
+
+    On several hosts, the parts that they share are checked as well: run it on each host.
+    """
     with progress("event", "log") as advance:
-        found = everything(services(), advance)
+        found = everything(services(), advance, ray)
     for finding in found:
         click.echo(f"{'ok   ' if finding.well else 'WRONG'}  {finding.part:12} {finding.sentence}")
     wrong = sum(not finding.well for finding in found)

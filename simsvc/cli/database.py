@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.store import migrate
-from simsvc.wiring.index_shelf import adopt_files
+from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.services import private_places
 
 database_group = AppGroup("db", help="Create and upgrade the database tables.")

@@ -10,7 +10,7 @@ from simsvc.cli.common.errors import sentences
 from simsvc.flows.erase import Eraser
 from simsvc.values.erasure import Erasable
 from simsvc.values.events import COMMAND
-from simsvc.wiring.erasure import eraser, finish_erasures
+from simsvc.wiring.erasure import eraser, finish_erasures, versions_kept
 
 erase_group = AppGroup("erase", help="Permanently erase an estimate, a case or a reference face.")
 
@@ -89,3 +89,5 @@ def _done(event: int) -> None:
     click.echo(f"Erased. The receipt is event {event} in the log.")
     if _eraser().unfinished():
         click.echo(LEFT)
+    if kept := versions_kept(services()):
+        click.echo(kept.sentence)

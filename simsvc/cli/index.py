@@ -214,7 +214,7 @@ def _built(indexing: IndexServices, request: BuildRequest, ray: str | None) -> M
     total = sum(len(source.photos) for source in request.sources)
     with (
         indexing.wide(ray, request, model) as wide,
-        progress("face", f"index {request.name}", total) as advance,
+        progress("face", f"index {request.name}", total, lines=ray is not None) as advance,
     ):
         request = replace(request, wide=wide)
         return build(request, detector, model, shelf, on_built=indexing.on_built, progress=advance)

@@ -19,6 +19,7 @@ SimsvcError
 │   ├── BundleMissing          bundle_missing
 │   ├── BundleDamaged          bundle_damaged
 │   ├── BundleUnreadable       bundle_unreadable
+│   ├── BundleUnreachable      bundle_unreachable
 │   ├── ModelNotLogged         model_not_logged
 │   ├── EngineMissing          engine_missing
 │   └── DetectorDamaged        detector_damaged

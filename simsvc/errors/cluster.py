@@ -63,12 +63,7 @@ class PartUnfit(SimsvcError):
         "objects_listing": (
             "What was written to %(store)s is not in its list of objects. Give the account the right to list."
         ),
-        "objects_kept": (
-            "%(store)s keeps versions of deleted objects, so that what is erased remains there. Suspend "
-            "versioning of the bucket, and delete the versions that it has kept."
-        ),
         "batches": (
             "%(waiting)s photos of batches wait, and no worker takes them. Start one: `flask batch work`."
         ),
-        "ray": "No Ray cluster can be reached at %(address)s (%(problem)s). Start it, or unset RAY_ADDRESS.",
     }

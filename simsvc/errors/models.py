@@ -103,6 +103,13 @@ class BundleUnreadable(BundleError):
     )
 
 
+class BundleUnreachable(BundleError):
+    """A kept model cannot be fetched from the object store now."""
+
+    code = "bundle_unreachable"
+    template = N_("The kept models cannot be fetched now. %(problem)s")
+
+
 class EngineMissing(BundleError):
     """The inference engine is not installed."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from simsvc.errors import PartUnfit, SimsvcError
+from simsvc.errors import ObjectsRefused, PartUnfit, SimsvcError
+from simsvc.values.hosts import ALLOWED_SKEW, Host
 
 LEAST_VERSION = 14
 """Oldest major version of PostgreSQL that its developers will still mend. Source: postgresql.org, "Versioning
@@ -16,8 +17,6 @@ Policy": each is supported for five years, 14 until November 2026."""
 MOST_MS = 20.0
 """To ask the database for nothing. A record takes some ten queries, and a host in the same region answers in
 1 to 2 ms; from 20 ms on, a record would take longer than its estimate (`make bench`)."""
-MOST_APART = timedelta(seconds=5)
-"""Between the clock of a host and that of the database; as `flows.audit.verify_log.CLOCK_TOLERANCE`."""
 PROBES = "probes"
 """Below which objects are written to see that it can be done."""
 
@@ -83,9 +82,18 @@ def look_at_clock(facts: ServerFacts) -> str:
         PartUnfit: they are too far apart.
     """
     apart_s = abs((facts.here - facts.at).total_seconds())
-    if apart_s > MOST_APART.total_seconds():
-        raise PartUnfit("clock", seconds=apart_s, most=f"{MOST_APART.total_seconds():g}")
+    if apart_s > ALLOWED_SKEW.total_seconds():
+        raise PartUnfit("clock", seconds=apart_s, most=f"{ALLOWED_SKEW.total_seconds():g}")
     return f"This host and the database are {apart_s:.2f} s apart."
+
+
+def look_at_hosts(hosts: Iterable[tuple[Host, datetime]], now: datetime, live: timedelta) -> str:
+    """Return a sentence on the hosts that were seen of late, with their versions and models."""
+    seen = [host for host, seen_at in hosts if now - seen_at < live]
+    told = ", ".join(
+        f"{host.name} ({host.version}, model {(host.model_sha256 or 'none')[:12]})" for host in seen
+    )
+    return f"{len(seen)} live: {told}." if seen else "No host is live."
 
 
 def look_at_rates(address: str, ask: Callable[[], float]) -> str:
@@ -123,8 +131,8 @@ def look_at_objects(objects: Objects) -> str:
     """Write, read, list and delete an object, and return a sentence on the store.
 
     Raises:
-        PartUnfit: it gives back something else, or keeps versions.
-        ObjectsUnavailable: it does not answer, or refuses one of these.
+        PartUnfit: it gives back something else.
+        ObjectsUnavailable: it does not answer, refuses one of these, or keeps versions.
     """
     key, data = f"{PROBES}/{secrets.token_hex(16)}", secrets.token_bytes(32)
     objects.put(key, data)
@@ -136,5 +144,5 @@ def look_at_objects(objects: Objects) -> str:
     finally:
         objects.delete(key)
     if objects.keeps_versions:
-        raise PartUnfit("objects_kept", store=objects.name)
+        raise ObjectsRefused("versioned", store=objects.name)
     return f"{objects.name} can be written, read, listed and deleted from, and keeps no versions."

@@ -11,6 +11,8 @@ from simsvc.messages import Message
 Phase = Literal["open", "checking", "checked", "building", "built", "adding", "added"]
 """open: photos can be added, and some are not checked yet. checking, building an index, adding to the index
 in service: a process is at work."""
+WORKING: tuple[Phase, ...] = ("checking", "building", "adding")
+"""Phases in which a process is at work."""
 Step = Literal["photos", "index"]
 """photos: one by one. index: search structure, recall and site calibration, at the end of a build."""
 

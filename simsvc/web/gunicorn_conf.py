@@ -97,7 +97,7 @@ class BatchWorker:
     def end(self, patience_s: float) -> None:
         """Let the photo at hand be judged, then end."""
         self._ending.set()
-        for number in (signal.SIGTERM, signal.SIGKILL):  # killed, the photo waits on for the next start
+        for number in (signal.SIGTERM, signal.SIGKILL):  # killed, its photo waits until the lease ends
             if self._thread.is_alive():
                 with suppress(ProcessLookupError):
                     os.kill(self._pid, number)

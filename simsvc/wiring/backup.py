@@ -17,8 +17,8 @@ from simsvc.store import migrate
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.values.events import COMMAND, EventKind, NewEvent
-from simsvc.wiring.index_shelf import adopt_files
-from simsvc.wiring.release import installed_version
+from simsvc.wiring.hosts.index_shelf import adopt_files
+from simsvc.wiring.hosts.release import installed_version
 from simsvc.wiring.services import Services, open_database, private_places
 
 

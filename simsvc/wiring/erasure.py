@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simsvc.adapters.index.files.embedding_cache import forget_unfinished
 from simsvc.domain.gallery.face_changes import ErasedSets
+from simsvc.errors import ObjectsRefused
 from simsvc.flows.erase import Eraser
 from simsvc.flows.retention import Retention
 from simsvc.store.records.erasure import ErasureStore
@@ -38,6 +39,18 @@ def eraser(services: Services) -> Eraser:
 def finish_erasures(services: Services) -> int:
     """Overwrite copies of erased rows; return the number of unfinished erasures."""
     return Scrubber(services.database).finish(FINISH_PATIENCE_S, all_sizes=True)
+
+
+def versions_kept(services: Services) -> ObjectsRefused | None:
+    """Return why erased photos may remain in the object store, or None if they do not.
+
+    Raises:
+        ObjectsUnavailable: it cannot be asked.
+    """
+    objects = services.objects
+    if objects is None or not objects.keeps_versions:
+        return None
+    return ObjectsRefused("versioned", store=objects.name)
 
 
 def _forget(services: Services, face_ids: frozenset[str]) -> ErasedSets:

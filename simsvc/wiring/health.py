@@ -30,7 +30,7 @@ from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.audit.served import admit, index_guard
 from simsvc.wiring.audit.witnesses import WitnessStatus
-from simsvc.wiring.cluster.parts import shared_parts
+from simsvc.wiring.hosts.parts import shared_parts
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
@@ -51,8 +51,11 @@ def readiness(services: Services) -> tuple[Finding, ...]:
     return look_over((*parts, *_outlets(services), *_hosts(services)))
 
 
-def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
-    """Return the state of every part, with all hashes: takes seconds, or longer for a long log."""
+def everything(services: Services, progress: Progress, ray: str = "") -> tuple[Finding, ...]:
+    """Return the state of every part, with all hashes: takes seconds, or longer for a long log.
+
+    `ray` is the address of a Ray cluster to look at, or "" for none.
+    """
     settings = services.settings
     return look_over(
         (
@@ -70,7 +73,7 @@ def everything(services: Services, progress: Progress) -> tuple[Finding, ...]:
             ("index", lambda: _whole_index(services)),
             ("in service", lambda: _as_logged(services)),
             ("photo keys", lambda: _photo_keys(settings)),
-            *shared_parts(services),
+            *shared_parts(services, ray),
         )
     )
 
@@ -79,7 +82,9 @@ def folders(settings: Settings) -> tuple[Path, ...]:
     """Return the folders the service writes to."""
     file = sqlite_file(settings.database_url)
     beside = (file.parent,) if file else ()
-    return (*beside, settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    shared = (settings.cache_dir,) if settings.objects else ()
+    own = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    return (*beside, *own, *shared)
 
 
 def _open_model(services: Services) -> str | Degraded:
@@ -250,7 +255,7 @@ def _erasures(services: Services) -> str:
 def _kept_models(services: Services) -> str:
     kept = services.models.kept()
     for bundle in kept:
-        load_bundle(bundle.folder)
+        services.models.find(bundle.folder.name, None)
     return f"{len(kept)} kept for replays, all intact."
 
 

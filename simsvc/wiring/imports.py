@@ -10,6 +10,7 @@ from simsvc.flows.gallery.process_import import Workshop, process
 from simsvc.settings import Settings
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces
+from simsvc.wiring.objects import open_imports, open_objects
 from simsvc.wiring.services import helpers_of_command
 
 
@@ -19,8 +20,9 @@ def work_import(settings: Settings, import_id: str) -> None:
     Raises:
         ImportNotFound: there is no such import.
     """
-    spool = ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
-    process(spool, import_id, lambda: _workshop(settings, spool))
+    spool = open_imports(settings, open_objects(settings))
+    with spool.working(import_id):
+        process(spool, import_id, lambda: _workshop(settings, spool))
 
 
 def _workshop(settings: Settings, spool: ImportSpool) -> Workshop:

@@ -22,7 +22,7 @@ from simsvc.ports import Detector, Model, WideWork
 from simsvc.settings import Settings
 from simsvc.values import LabelledFace
 from simsvc.wiring.audit.served import admit, index_guard
-from simsvc.wiring.index_shelf import open_shelf
+from simsvc.wiring.hosts.index_shelf import open_shelf
 from simsvc.wiring.services import helpers_of_command, make_switcher, open_database
 from simsvc.wiring.wide import wide_embedding
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from simsvc.adapters.inference.model_store import MODELS, ModelStore
 from simsvc.adapters.objects.fsspec_store import FsspecObjects, S3Access
 from simsvc.adapters.objects.local import LocalObjects
 from simsvc.adapters.objects.shared_folders import Kind, SharedFolders
 from simsvc.adapters.photos.batch_spool import BatchSpool
+from simsvc.adapters.photos.import_spool import ImportSpool
+from simsvc.adapters.photos.object_imports import ObjectImports
 from simsvc.adapters.photos.object_spool import ObjectSpool
 from simsvc.ports import ObjectStore
 from simsvc.settings import Settings
@@ -43,3 +46,15 @@ def open_spool(settings: Settings, objects: ObjectStore | None) -> BatchSpool | 
     if objects is None:
         return BatchSpool(settings.batch_dir / "waiting", settings.disk_reserve_bytes)
     return ObjectSpool(objects)
+
+
+def open_imports(settings: Settings, objects: ObjectStore | None) -> ImportSpool:
+    """Return what keeps uploaded reference photos."""
+    if objects is None:
+        return ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
+    return ObjectImports(settings.import_dir, objects)
+
+
+def open_models(settings: Settings, objects: ObjectStore | None) -> ModelStore:
+    """Return the models that were in service."""
+    return ModelStore(settings.model_root, shared_folders(settings, objects, MODELS))

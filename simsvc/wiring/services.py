@@ -31,7 +31,6 @@ from simsvc.adapters.index.live_index import LiveGallery
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.chosen_model import served_model
 from simsvc.adapters.inference.model_card import plots, read_card, read_plot
-from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.oidc.provider import OidcProvider
 from simsvc.adapters.ops.background import start_command
@@ -39,7 +38,6 @@ from simsvc.adapters.ops.log_state import LogStateFile
 from simsvc.adapters.ops.private_files import PrivatePlaces, sqlite_files
 from simsvc.adapters.ops.read_queue import NoReadLog, ReadQueue
 from simsvc.adapters.ops.work_process import StopSignal, work, worker_name
-from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.domain.accounts.identity import RoleRule
 from simsvc.domain.accounts.quota import Quota
@@ -122,10 +120,10 @@ from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
-from simsvc.wiring.host_watch import HostWatch, host_id, key_digest
-from simsvc.wiring.index_shelf import open_shelf
-from simsvc.wiring.objects import open_objects, open_spool
-from simsvc.wiring.release import installed_version, newest_revision
+from simsvc.wiring.hosts.host_watch import HostWatch, host_id, key_digest
+from simsvc.wiring.hosts.index_shelf import open_shelf
+from simsvc.wiring.hosts.release import installed_version, newest_revision
+from simsvc.wiring.objects import open_imports, open_models, open_objects, open_spool
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0
@@ -175,7 +173,7 @@ class Services:
         self.tokens = Tokens(self.token_book, now)
         self.request_keys = RequestKeyStore(self.database, now)
         self.sent_forms = SentFormStore(self.database)
-        self.import_spool = ImportSpool(settings.import_dir, settings.disk_reserve_bytes)
+        self.import_spool = open_imports(settings, self.objects)
         self.imports = Imports(self.import_spool, self._start_import, now, settings.max_batch_bytes)
         self.builds = BuildStore(self.database)
         self.faces = FaceStore(self.database)
@@ -193,7 +191,7 @@ class Services:
         self._open_witnesses()
         self.verifier = Verifier(self.log.snapshot, self.verifications, now, outside=self.outside)
         self.decoder = PhotoDecoder()
-        self.models = ModelStore(settings.model_root)
+        self.models = open_models(settings, self.objects)
         self._recall = lru_cache(maxsize=OPEN_GALLERIES)(self.timed_recall)
         self._gallery = lru_cache(maxsize=OPEN_GALLERIES)(self.shelf.gallery)
         self._face_facts = lru_cache(maxsize=OPEN_GALLERIES)(self._read_face_facts)
@@ -434,11 +432,11 @@ class Services:
         )
 
         def run(stop: StopSignal) -> None:
+            _forget_queue(self.settings.batch_dir)
             self.start_log_threads()
             loop.run(stop)
             self.stop_log_threads()
 
-        _forget_queue(self.settings.batch_dir)
         work(run)
 
     def _sweep(self) -> None:
@@ -659,6 +657,7 @@ def private_places(settings: Settings) -> PrivatePlaces:
     file = sqlite_file(settings.database_url)
     database = sqlite_files(file) if file else ()
     folders = (settings.index_root, settings.model_root, settings.batch_dir, settings.import_dir)
+    folders = (*folders, settings.cache_dir) if settings.objects else folders
     home = settings.secret_key_file.parent  # unless run in the root folder
     homes = (home,) if home.name == "var" and len(home.parts) > 2 else ()
     keys = (settings.secret_key_file, settings.log_key_path, LogStateFile(settings.log_key_path.parent).path)

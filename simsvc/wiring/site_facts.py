@@ -9,8 +9,8 @@ from simsvc.flows.health import Finding
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.values.events import EventKind
-from simsvc.wiring.backup import installed_version
 from simsvc.wiring.health import readiness
+from simsvc.wiring.hosts.release import installed_version
 from simsvc.wiring.services import Services, shown
 
 BACKUP_OLD = timedelta(days=2)

@@ -174,10 +174,10 @@ def _bundle(order: HostOrder, host: str) -> Bundle:
         if bundle.document_sha256 == wanted:
             return bundle
         found = found or bundle.document_sha256
-    short = {"host": host, "wanted": wanted[:SHOWN_DIGITS]}
+    wanted, found = wanted[:SHOWN_DIGITS], found[:SHOWN_DIGITS]
     if not found:
-        raise HostUnfit("model_missing", **short)
-    raise HostUnfit("model", **short, found=found[:SHOWN_DIGITS])
+        raise HostUnfit("model_missing", host=host, wanted=wanted)
+    raise HostUnfit("model", host=host, wanted=wanted, found=found)
 
 
 def _model(order: HostOrder, bundle: Bundle) -> Model:

@@ -25,6 +25,8 @@ BUILDS = 2
 """Kept at once: the one in service, and the one that is to follow it."""
 SPARE = 1
 """Hosts that may be lost, or be upgraded, while the others carry the load."""
+MOST_PRIVATE_MB = 1_074.0
+"""Codes that a worker keeps in memory with Lance. Source: CACHE_BYTES in adapters/index/engines."""
 MONTH_H = 730
 KEPT_DAYS = 365
 """For which records are kept in the database, for its size."""
@@ -54,12 +56,14 @@ class Engine:
     name: str
     search_ms: Mapping[int, float]
     mapped_mb: Mapping[int, float]
+    private_mb: Mapping[int, float]
     folder_mb: Mapping[int, float]
     finish_s: Mapping[int, float]
 
-    def memory_gb(self, faces: int) -> float:
-        """Return the memory that one copy of the index takes."""
-        return grown(self.mapped_mb, faces) / 1_000
+    def memory_gb(self, faces: int, workers: int) -> float:
+        """Return the memory of one copy that workers share, and of what each of them has for itself."""
+        private_mb = min(MOST_PRIVATE_MB, max(0.0, grown(self.private_mb, faces)))
+        return (grown(self.mapped_mb, faces) + workers * private_mb) / 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ def annoy_of(index: Document) -> Engine:
         "annoy",
         points(index, "serve", "24 nearest", "p50_ms"),
         points(index, "serve", "mapped_mb"),
+        points(index, "serve", "private_mb"),
         points(index, "build", "folder_mb"),
         points(index, "build", "finish_s"),
     )
@@ -124,7 +129,7 @@ def need(measured: Mapping[str, Document], rate: int, faces: int, host: Host) ->
         engine=engine.name,
         web_cores=cores,
         hosts=math.ceil(cores / host.cores) + SPARE,
-        memory_gb=SYSTEM_GB + host.cores * _worker_gb(bench) + engine.memory_gb(faces),
+        memory_gb=SYSTEM_GB + host.cores * _worker_gb(bench) + engine.memory_gb(faces, host.cores),
         disk_gb=BUILDS * folder_gb,
         objects_gb=BUILDS * folder_gb,
         database_cores=max(1, math.ceil(rate * record["server_cpu_ms"] / 1_000 / BUSY)),
@@ -138,14 +143,50 @@ def chosen(measured: Mapping[str, Document], faces: int, host: Host) -> Engine:
     """Return Annoy while one copy of its index fits into a host's memory, or else Lance where measured."""
     annoy = annoy_of(measured["index"])
     room_gb = host.memory_gb - SYSTEM_GB - host.cores * _worker_gb(measured["bench"])
-    return (
-        annoy if annoy.memory_gb(faces) <= room_gb or "lance" not in measured else lance_of(measured["lance"])
+    fits = annoy.memory_gb(faces, host.cores) <= room_gb
+    return annoy if fits or not _has_lance(measured) else lance_of(measured["index"], measured["lance"])
+
+
+def lance_of(index: Document, lance: Document) -> Engine:
+    """Return Lance as `make bench-lance` measured it, with the columns that Annoy's builds have, too."""
+    annoy, forest = annoy_of(index), _of_library(index["libraries"]["annoy"])
+    table = _of_library({size: found["lance"] for size, found in lance["sizes"].items() if _is_whole(found)})
+
+    def beside(whole: Mapping[int, float], part: str) -> Mapping[int, float]:
+        return {size: max(0.0, value - grown(forest[part], size)) for size, value in whole.items()}
+
+    def both(rest: Mapping[int, float], part: str) -> Mapping[int, float]:
+        return {size: grown(rest, size) + value for size, value in table[part].items()}
+
+    columns_mb = beside(annoy.mapped_mb, "disk_mb")
+    return Engine(
+        "lance",
+        table["p50_ms"],
+        columns_mb,
+        table["private_mb"],
+        both(beside(annoy.folder_mb, "disk_mb"), "disk_mb"),
+        both(beside(annoy.finish_s, "build_s"), "build_s"),
     )
 
 
-def lance_of(lance: Document) -> Engine:
-    """Return Lance as `make bench-lance` measured it."""
-    raise NotImplementedError(lance)
+def _of_library(sizes: Mapping[str, Any]) -> dict[str, dict[int, float]]:
+    """Return figures of an engine alone, by name and number of vectors, at the effort that simsvc chooses."""
+    parts: dict[str, dict[int, float]] = {name: {} for name in ("p50_ms", "private_mb", "disk_mb", "build_s")}
+    for size, found in sizes.items():
+        at = min(found["curve"], key=lambda point: abs(point["effort"] - found["chosen"]))
+        figures = {**found, "disk_mb": found.get("disk_mb", found.get("file_mb")), "p50_ms": at["p50_ms"]}
+        for name, values in parts.items():
+            values[int(size)] = float(figures[name])
+    return parts
+
+
+def _has_lance(measured: Mapping[str, Document]) -> bool:
+    """Return whether Lance was measured at two sizes at least: growth needs both."""
+    return sum(map(_is_whole, measured.get("lance", {}).get("sizes", {}).values())) > 1
+
+
+def _is_whole(found: Mapping[str, Any]) -> bool:
+    return "curve" in found.get("lance", {})
 
 
 def _worker_gb(bench: Document) -> float:
@@ -209,7 +250,7 @@ def page(measured: Mapping[str, Document], host: Host) -> str:
         turn=record["a_second"],
         postgres=measured["postgres"]["machine"]["processor"],
         load=measured["postgres"]["machine"]["load"],
-        lance=LANCE if "lance" in measured else NO_LANCE,
+        lance=LANCE if _has_lance(measured) else NO_LANCE,
     )
 
 

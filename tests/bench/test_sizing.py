@@ -25,12 +25,38 @@ def test_needs_are_computed_from_the_figures() -> None:
     found = need(MEASURED, 100, 1_000_000, Host(cores=2, memory_gb=16))
     assert found.web_cores == 3  # 100 x (14 + 4 - 0.5) ms of search and the rest, 70% busy: 2.5
     assert found.hosts == 3  # two of two cores, and one more
-    assert found.memory_gb == pytest.approx(1 + 2 * 0.190 + 0.555)
+    assert found.memory_gb == pytest.approx(1 + 2 * (0.190 + 0.001) + 0.555)
     assert found.disk_gb == found.objects_gb == pytest.approx(2 * (0.5 + 5.0))
     assert found.database_cores == 1
     assert found.records_gb_a_day == pytest.approx(432.0)
     assert found.turn == pytest.approx(0.4)
     assert found.build_core_h == pytest.approx((1_000_000 * 0.012 + 200) / 3_600)
+
+
+def measured(size: int, mb: float, **more: float) -> dict[str, Any]:
+    point = {"effort": 8, "recall": 0.98, "p50_ms": 3.0}
+    return {"chosen": 8, "curve": [point], "build_s": size / 1e4, "private_mb": 50.0, "disk_mb": mb, **more}
+
+
+def test_lance_takes_over_past_a_hosts_memory() -> None:
+    """Where Annoy's index is larger than a host, Lance's figures count, with the columns of every build."""
+    forests = {
+        str(size): measured(size, 0.0, file_mb=size / 2_500, disk_mb=size / 2_500)
+        for size in (10_000, 100_000)
+    }
+    tables = {str(size): {"lance": measured(size, size * 300 / 1e6)} for size in (10**6, 10**7)}
+    all_of_it = {
+        **MEASURED,
+        "index": {**INDEX, "libraries": {"annoy": forests}},
+        "lance": {"sizes": tables},
+    }
+    small, host = Host(cores=2, memory_gb=4), 10**7
+    found = need(all_of_it, 1, host, small)
+    assert (found.engine, need(all_of_it, 1, 10**6, small).engine) == ("lance", "annoy")
+    columns_mb = 5_055 - 10**7 / 2_500  # what Annoy maps, less its forest
+    assert found.memory_gb == pytest.approx(1 + 2 * (0.190 + 0.050) + columns_mb / 1e3)
+    folder_mb = (5_000 - 4_000) + 3_000  # the folder less its forest, and Lance's table
+    assert found.disk_gb == pytest.approx(2 * (folder_mb / 1e3 + 50))
 
 
 def test_prices_are_the_readers_own() -> None:

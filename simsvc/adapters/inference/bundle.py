@@ -120,12 +120,20 @@ def load_document(folder: Path) -> Bundle:
     """
     try:
         text = (folder / DOCUMENT).read_bytes()
-        return _bundle(folder, json.loads(text), hashlib.sha256(text).hexdigest())
     except (FileNotFoundError, NotADirectoryError):
         raise BundleMissing() from None
     except PermissionError as error:
         raise BundleUnreadable(file=shown_path(error)) from None
-    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+    except OSError:
+        raise _damaged(Message(N_("its model.json is not valid"))) from None
+    return parse_document(folder, text)
+
+
+def parse_document(folder: Path, text: bytes) -> Bundle:
+    """Return the bundle that a model.json describes; raises BundleDamaged if the format is unknown."""
+    try:
+        return _bundle(folder, json.loads(text), hashlib.sha256(text).hexdigest())
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise _damaged(Message(N_("its model.json is not valid"))) from None
 
 

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -32,17 +32,17 @@ AT_ONCE = 16
 """Requests at a time where many objects are deleted."""
 BLOCK_BYTES = 50 * 2**20
 """Larger objects are fetched in parts at a time. Source: s3fs's default."""
-REFUSED = {
-    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken"), "credentials"),
-    **dict.fromkeys(("InvalidToken", "InvalidClientTokenId", "RequestTimeTooSkewed"), "credentials"),
-    **dict.fromkeys(("AccessDenied", "403", "AllAccessDisabled"), "permission"),
-    **dict.fromkeys(("NoSuchBucket", "InvalidBucketName", "PermanentRedirect"), "bucket"),
-}
-"""Codes of answers that trying again does not change. Source: Amazon S3 API Reference, "Error responses"."""
+CREDENTIALS = (
+    *("SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken", "RequestTimeTooSkewed"),
+    *("NoCredentialsError", "PartialCredentialsError"),
+)
+PERMISSION = ("AccessDenied", "403", "AllAccessDisabled", "PermissionError")
+BUCKET = ("NoSuchBucket", "InvalidBucketName", "PermanentRedirect")
+"""Codes of answers and names of errors that trying again does not change. Source: Amazon S3 API Reference,
+"Error responses"; botocore.exceptions."""
 SLOW = ("ReadTimeoutError", "ConnectTimeoutError", "TimeoutError", "FSTimeoutError")
 CUT = ("ClientPayloadError", "IncompleteReadError", "IncompleteRead", "ResponseStreamingError")
 UNREACHABLE = ("EndpointConnectionError", "ConnectionClosedError", "HTTPClientError", "ClientConnectorError")
-NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "NoAuthTokenError")
 
 Answer = TypeVar("Answer")
 
@@ -90,6 +90,21 @@ class FsspecObjects:
         """Write an object; raises ObjectsUnavailable."""
         path = self._path(key)
         self._ask("write", key, lambda fs: fs._pipe_file(path, data), len(data))
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one; return whether it was written; raises ObjectsUnavailable."""
+        bucket, _, path = self._path(key).partition("/")
+
+        async def write(fs: Any) -> bool:
+            try:
+                await fs._call_s3("put_object", Bucket=bucket, Key=path, Body=data, IfNoneMatch="*")
+            except OSError as error:
+                if _code(error) in {"PreconditionFailed", "ConditionalRequestConflict"}:
+                    return False
+                raise
+            return True
+
+        return self._ask("write", key, write, len(data))
 
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content as an object; raises ObjectsUnavailable."""
@@ -163,21 +178,37 @@ class FsspecObjects:
 
     def _told(self, error: Exception, action: str, key: str) -> SimsvcError:
         """Return what happened, in which no part of the library's own text appears: it may hold secrets."""
-        kinds = {kind.__name__ for one in (error, error.__cause__) for kind in type(one).__mro__}
         code = _code(error)
-        if code in REFUSED or kinds & set(NO_KEYS):
-            reason = REFUSED.get(code, "credentials")
-            return ObjectsRefused(reason, store=self.name, action=action)
+        kinds = {code, *(kind.__name__ for one in (error, error.__cause__) for kind in type(one).__mro__)}
         if isinstance(error, OSError) and not code and _is_local(error):
             return CacheUnwritable("failed", problem=error.strerror or "I/O error")
-        if isinstance(error, FileNotFoundError):
-            return ObjectMissing(store=self.name, object=key)
-        if isinstance(error, PermissionError):
+        return (
+            self._refused(kinds, action)
+            or self._missing(kinds, key)
+            or self._unavailable(kinds, key)
+            or ObjectsUnavailable("failed", store=self.name, problem=code or type(error).__name__)
+        )
+
+    def _refused(self, kinds: Set[str], action: str) -> SimsvcError | None:
+        if kinds & set(CREDENTIALS):
+            return ObjectsRefused("credentials", store=self.name)
+        if kinds & set(BUCKET):
+            return ObjectsRefused("bucket", store=self.name)
+        if kinds & set(PERMISSION):
             return ObjectsRefused("permission", store=self.name, action=action)
-        for reason, names in (("cut", CUT), ("slow", SLOW), ("unreachable", UNREACHABLE)):
-            if kinds & set(names):
-                return ObjectsUnavailable(reason, store=self.name, object=key)
-        return ObjectsUnavailable("failed", store=self.name, problem=code or type(error).__name__)
+        return None
+
+    def _missing(self, kinds: Set[str], key: str) -> SimsvcError | None:
+        return ObjectMissing(store=self.name, object=key) if "FileNotFoundError" in kinds else None
+
+    def _unavailable(self, kinds: Set[str], key: str) -> SimsvcError | None:
+        if kinds & set(CUT):
+            return ObjectsUnavailable("cut", store=self.name, object=key)
+        if kinds & set(SLOW):
+            return ObjectsUnavailable("slow", store=self.name)
+        if kinds & set(UNREACHABLE):
+            return ObjectsUnavailable("unreachable", store=self.name)
+        return None
 
     def _filesystem(self) -> Any:
         """Return the file system of this process: its loop runs in a thread, which a fork loses."""

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,15 @@ class LocalObjects:
         """Write an object; raises ObjectsUnavailable."""
         with self._draft(key) as draft:
             draft.write_bytes(data)
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one; return whether it was written; raises ObjectsUnavailable."""
+        try:
+            with self._draft(key, os.link) as draft:
+                draft.write_bytes(data)
+        except FileExistsError:
+            return False
+        return True
 
     def put_file(self, key: str, path: Path) -> None:
         """Write a file's content as an object; raises ObjectsUnavailable."""
@@ -87,7 +96,7 @@ class LocalObjects:
         return self._root / checked_key(key)
 
     @contextmanager
-    def _draft(self, key: str) -> Iterator[Path]:
+    def _draft(self, key: str, place: Callable[[Path, Path], object] = Path.replace) -> Iterator[Path]:
         path = self._path(key)
         with self._asking("write", key):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -97,7 +106,7 @@ class LocalObjects:
             try:
                 yield draft
                 sync(draft)
-                draft.replace(path)
+                place(draft, path)
                 sync(path.parent)
             finally:
                 draft.unlink(missing_ok=True)
@@ -117,6 +126,8 @@ class LocalObjects:
             yield
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise ObjectMissing(store=self.name, object=key) from None
+        except FileExistsError:
+            raise
         except PermissionError:
             raise ObjectsRefused("permission", store=self.name, action=action) from None
         except OSError as error:

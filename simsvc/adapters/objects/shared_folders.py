@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
@@ -39,6 +40,7 @@ USED_LATELY_S = 60.0
 UNFINISHED_AFTER = timedelta(days=1)
 """Age of files without a document that are deleted: no upload takes so long."""
 MISSING = N_("%(file)s is missing")
+_log = logging.getLogger(__name__)
 _Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -346,8 +348,11 @@ class SharedAside:
         self.folders.put_back(self.name, self.document)
 
     def delete(self) -> None:
-        """Delete it for good; what cannot be deleted now is swept later."""
-        self.folders.delete(self.name)
+        """Delete it for good; what cannot be deleted now is swept before a later build."""
+        try:
+            self.folders.delete(self.name)
+        except SimsvcError as error:
+            _log.error("%s is deleted later: %s", self.name, error.sentence)
 
 
 def _stamp(folder: Path) -> _Stamp:

@@ -19,7 +19,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -156,6 +156,11 @@ class ImportSpool:
                 return False
         except ImportBusy:
             return True
+
+    def working(self, import_id: str) -> AbstractContextManager[None]:
+        """Do nothing: the process has inherited the lock, and holds it until it ends."""
+        del import_id
+        return nullcontext()
 
     def clear(self, import_id: str) -> None:
         """Delete everything about the photos, and keep what became of them."""

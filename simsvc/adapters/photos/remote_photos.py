@@ -72,7 +72,7 @@ def _objects(url: str, left_out: LeftOut) -> Iterator[PhotoFile]:
         found = store.find(root, detail=True)
         for path, facts in sorted(found.items()):
             name = path.removeprefix(root).strip("/") or path.rpartition("/")[2]
-            reason = _why_left_out(store, path, name)
+            reason = _why_left_out(store, path, name, facts["size"] or 0)
             if reason is None:
                 address = f"{url.partition('://')[0]}://{path}"
                 yield PhotoFile(address, shown_name(address), facts["size"] or 0, _changed_ns(facts))
@@ -80,7 +80,7 @@ def _objects(url: str, left_out: LeftOut) -> Iterator[PhotoFile]:
                 left_out.add(reason, shown_name(name))
 
 
-def _why_left_out(store: Any, path: str, name: str) -> str | None:
+def _why_left_out(store: Any, path: str, name: str, size_bytes: int) -> str | None:
     why = unwanted(name)
     if why is not None:
         return UNWANTED[why]
@@ -88,8 +88,10 @@ def _why_left_out(store: Any, path: str, name: str) -> str | None:
         return HIDDEN
     if promises_picture(name):
         return None
-    head = store.cat_file(path, 0, HEAD_BYTES) if store.size(path) else b""
-    return (None if is_picture(head) else NO_PICTURE) if head else EMPTY
+    if not size_bytes:
+        return EMPTY
+    head = store.cat_file(path, start=0, end=min(HEAD_BYTES, size_bytes))
+    return None if is_picture(head) else NO_PICTURE
 
 
 def _changed_ns(facts: dict[str, Any]) -> int:

@@ -19,7 +19,14 @@ Device = Literal["cpu", "cuda"]
 ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):(?P<port>\d{1,5})")
 ANSWER_S = 5.0
 """Seconds that the head has to accept a connection."""
-HEALTH_CHECK = (sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address")
+HEALTH_CHECK = (
+    sys.executable,
+    "-m",
+    "ray.scripts.scripts",
+    "health-check",
+    "--skip-version-check",
+    "--address",
+)
 HEALTHY_S = 30.0
 """Seconds that the head has to say that it works. If another program holds the port, `ray.init` tries for
 more than seven minutes."""

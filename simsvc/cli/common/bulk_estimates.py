@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from simsvc.adapters.photos.photo_files import Listing
 from simsvc.adapters.photos.remote_photos import Place, list_places
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
+from simsvc.cli.common.progress import ProgressLines, is_seen
 from simsvc.wiring.bulk import bulk_into
 
 NOT_RECORDED = "These estimates are not recorded: auditors cannot find them, and they cannot be replayed."
@@ -36,10 +38,14 @@ def estimate_all(places: Sequence[Place], out: Path, *, recorded: bool, ray: str
     with sentences(), bulk_into(services(), out, recorded=recorded, ray=ray, probe=files[0].path) as bulk:
         waiting = bulk.waiting(files)
         done = len(files) - len(waiting)
+        lines = ProgressLines("photo", done) if ray and not is_seen() else None
         with tqdm(total=len(files), initial=done, unit="photo", disable=None) as bar:
+            counted = count(done + 1)
 
             def advance() -> None:
                 bar.update()
+                if lines is not None:
+                    lines.advance(next(counted), len(files))
 
             bulk.judge(waiting, advance)
         counts = Counter(bulk.journal.done().values())

@@ -23,6 +23,7 @@ from simsvc.errors import (
 )
 from simsvc.messages import Message
 from simsvc.values.face_imports import (
+    WORKING,
     FaceImport,
     ImportCheck,
     ImportPhoto,
@@ -268,7 +269,7 @@ class Imports:
 
 def is_working(state: ImportState) -> bool:
     """Return whether a process should be at work."""
-    return state.phase in {"checking", "building", "adding"}
+    return state.phase in WORKING
 
 
 def is_finished(state: ImportState) -> bool:

@@ -193,16 +193,19 @@ def photo_of(row: BatchPhotoRow) -> BatchPhoto:
     )
 
 
-def _next_photo(now: datetime, lease: timedelta, without: Collection[int]) -> Select[Any]:
+def _next_photo(now: datetime, lease: timedelta, without: Collection[int]) -> Select[BatchPhotoRow, str, str]:
     """Return the query of the next photo that nobody has leased; SQLite has one writer, and locks no rows."""
     free = or_(
         BatchPhotoRow.leased_by.is_(None),
         BatchPhotoRow.lease_until <= now,
         BatchPhotoRow.lease_until > now + LONGEST_LEASES * lease,
     )
+    of_batch = [
+        select(column).where(BatchRow.sequence == BatchPhotoRow.batch).scalar_subquery()
+        for column in (BatchRow.public_id, BatchRow.asked_by)
+    ]  # no join: PostgreSQL would go through all batches that ended
     query = (
-        select(BatchPhotoRow, BatchRow.public_id, BatchRow.asked_by)
-        .join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)
+        select(BatchPhotoRow, *of_batch)
         .where(WAITING, free)
         .order_by(BatchPhotoRow.batch, BatchPhotoRow.attempts, BatchPhotoRow.position)
         .limit(1)
@@ -211,7 +214,7 @@ def _next_photo(now: datetime, lease: timedelta, without: Collection[int]) -> Se
     return query.where(BatchPhotoRow.batch.not_in(sorted(without))) if without else query
 
 
-def _lease(found: Row[Any], worker: str, until: datetime) -> Leased:
+def _lease(found: Row[BatchPhotoRow, str, str], worker: str, until: datetime) -> Leased:
     row, batch_id, asked_by = found
     row.attempts += 1
     row.leased_by, row.lease_until = worker, until

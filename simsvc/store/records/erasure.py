@@ -151,7 +151,8 @@ def _blank_batches(
     which = _in_batches(ids, reference)
     blanked, ending = _to_blank(session, which)
     photos = update(BatchPhotoRow)
-    _run(session, photos.where(which & (BatchPhotoRow.status == "waiting")).values(status="failed"))
+    failed = {"status": "failed", "leased_by": None, "lease_until": None}
+    _run(session, photos.where(which & (BatchPhotoRow.status == "waiting")).values(failed))
     blank = photos.values(photo_name=ERASED, sentence=None, message=None, age_years=None, code=ERASED)
     _run(session, blank.where(which))
     _run(session, photos.where(which).values(case_reference=None, birth_date=None, photo_date=None))

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, g, render_template, request
+from flask import Flask, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -80,7 +80,7 @@ RETRY_AFTER_S: dict[type[SimsvcError], int] = {
     errors.StoreError: 2,  # a database is tried again after a second (`store.postgres.CLOSED_S`)
     errors.HostRefused: 10,  # a host looks at the others every ten seconds
     errors.ObjectsUnavailable: 10,  # after two attempts of the object store's client
-    errors.IndexUnreachable: 10,
+    **dict.fromkeys((errors.IndexUnreachable, errors.BundleUnreachable), 10),
 }
 """When a client may try again what was answered 503; the nearest class in an error's ancestry decides."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
@@ -92,6 +92,7 @@ _log = logging.getLogger(__name__)
 def register(app: Flask) -> None:
     """Give the application its error handlers and every request its number."""
     app.before_request(_number_request)
+    app.after_request(_say_when)
     app.register_error_handler(SimsvcError, answer)
     app.register_error_handler(RequestEntityTooLarge, _too_large)
     app.register_error_handler(HTTPException, _http)
@@ -142,17 +143,25 @@ def answer(error: Exception) -> ResponseReturnValue:
     if status >= 500:
         _log.error("request %s: %s: %s", _request_id(), error.code, error.sentence)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    headers |= _retry_after(error) if status == 503 else {}
+    if status == 503:
+        g.retry_after_s = _retry_after_s(error)
     more = {"fields": error.fields} if isinstance(error, InputRefused) and error.fields else {}
     return _problem(error.code, error.message, status, headers, **more)
 
 
-def _retry_after(error: SimsvcError) -> dict[str, str]:
-    """Return the header of an error that goes away by itself."""
+def _retry_after_s(error: SimsvcError) -> int | None:
+    """Return when an error may have gone away by itself, or None."""
     if isinstance(error, errors.ObjectsRefused):
-        return {}
-    found = [RETRY_AFTER_S[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER_S]
-    return {"Retry-After": str(found[0])} if found else {}
+        return None
+    return next((RETRY_AFTER_S[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER_S), None)
+
+
+def _say_when(response: Response) -> Response:
+    """Say when to try again what was answered 503; registered early, so that it is not the limiter's time."""
+    after_s = g.get("retry_after_s")
+    if after_s is not None and response.status_code == 503:
+        response.headers["Retry-After"] = str(after_s)
+    return response
 
 
 def _too_large(error: Exception) -> ResponseReturnValue:

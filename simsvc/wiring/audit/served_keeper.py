@@ -32,7 +32,7 @@ from simsvc.settings import Settings
 from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.database import Database
 from simsvc.wiring.audit.served import index_guard, named
-from simsvc.wiring.index_shelf import open_shelf
+from simsvc.wiring.hosts.index_shelf import open_shelf
 
 LOOK_EVERY_S = 5.0
 """Between looks at the small files: three stats, and a query a minute."""

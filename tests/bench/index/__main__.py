@@ -27,7 +27,7 @@ from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.domain.gallery.nearest import unit
 from simsvc.domain.gallery.recall import Questions, questions
 from simsvc.settings import load_settings
-from simsvc.wiring.index_shelf import open_shelf
+from simsvc.wiring.hosts.index_shelf import open_shelf
 from simsvc.wiring.services import open_database
 from tests.bench.index import plots, table
 from tests.bench.index.peers import PEERS

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,9 +11,9 @@ from simsvc.errors import PartUnfit
 from simsvc.flows.parts import ServerFacts, look_at_batches, look_at_clock, look_at_rates, look_at_server
 from simsvc.store.database import Database
 from simsvc.store.server_facts import server_facts
-from tests.redis_server import PASSWORD, redis_server
-from tests.servers import free_port
+from tests.redis_server import redis_server
 
+PASSWORD = "a password / with @ signs"  # noqa: S105 - of a server that ends with the test
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
@@ -50,11 +49,10 @@ def test_a_clock_that_is_off_is_refused(behind: timedelta) -> None:
         look_at_clock(facts(behind=behind))
 
 
-def test_a_redis_server_is_asked_with_its_password(tmp_path: Path) -> None:
+def test_a_redis_server_is_asked_with_its_password() -> None:
     """The server that the setting names answers; with another password, or once it is gone, it is said."""
-    port = free_port()
-    address = f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
-    with redis_server(tmp_path, port):
+    with redis_server(PASSWORD) as (_, port):
+        address = f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
         assert "answers within" in look_at_rates("redis://***", lambda: answer_ms(address))
         with pytest.raises(PartUnfit, match=r"redis://\*\*\*"):
             look_at_rates("redis://***", lambda: answer_ms(f"redis://:wrong@127.0.0.1:{port}/0"))

@@ -50,6 +50,10 @@ class Switched:
         self._pass(key)
         self.inner.put(key, data)
 
+    def put_new(self, key: str, data: bytes) -> bool:
+        self._pass(key)
+        return self.inner.put_new(key, data)
+
     def put_file(self, key: str, path: Path) -> None:
         self._pass(key)
         self.inner.put_file(key, path)

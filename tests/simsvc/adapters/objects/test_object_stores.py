@@ -27,6 +27,13 @@ def test_a_later_object_replaces_an_earlier_one(objects: ObjectStore) -> None:
     assert objects.get("a") == b"second one"
 
 
+def test_a_new_object_never_replaces_one(objects: ObjectStore) -> None:
+    """Of two who write a new object, the first one does."""
+    assert objects.put_new("lock", b"first")
+    assert not objects.put_new("lock", b"second")
+    assert objects.get("lock") == b"first"
+
+
 def test_a_file_goes_up_and_comes_down_whole(objects: ObjectStore, tmp_path: Path) -> None:
     """A file of several megabytes has the same bytes after both ways, and nothing else is left."""
     source, back = tmp_path / "source", tmp_path / "back" / "copy"

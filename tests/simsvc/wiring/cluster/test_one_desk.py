@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,8 @@ from simsvc.values.access.tokens import SCOPES, TokenDraft
 from simsvc.values.events import COMMAND
 from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
+from tests.helpers import wait_until
+from tests.postgres_server import closed_database
 from tests.simsvc.web.signed_in import account, client_of
 from tests.simsvc.wiring.cluster.conftest import Hosts
 from tests.small_site import drawn_photo
@@ -72,3 +75,36 @@ def test_an_erased_record_is_gone_on_every_host(apps: tuple[Flask, Flask], hosts
     assert at_b.get(record).status_code == 200
     eraser(hosts.a).estimate(record.rpartition("/")[2], COMMAND)
     assert at_b.get(record).status_code == 410
+
+
+def test_without_the_database_every_answer_says_when_to_try_again(
+    apps: tuple[Flask, Flask], hosts: Hosts, postgres: str
+) -> None:
+    """Pages, API and /readyz answer 503 within seconds, with Retry-After; afterwards all is as before."""
+    at_a = client_of(apps[0], account(apps[0], "underwriter"))
+    made = hosts.a.tokens.create(TokenDraft("program", SCOPES, 1))
+    bearer = {"Authorization": f"Bearer {made.text}"}
+    program = apps[0].test_client()
+    assert at_a.get("/").status_code == program.get("/readyz").status_code == 200
+    with closed_database(postgres, hosts.a.settings.database_url):
+        start_s = time.monotonic()
+        page, listed = at_a.get("/"), program.get("/api/v1/estimates", headers=bearer)
+        assert [answer.status_code for answer in (page, listed, program.get("/readyz"))] == [503] * 3
+        assert page.headers["Retry-After"] == listed.headers["Retry-After"] == "2"
+        assert listed.get_json()["code"] == "store_unavailable"
+        assert time.monotonic() - start_s < 5
+    wait_until(lambda: at_a.get("/").status_code == 200, 3)
+    assert program.get("/api/v1/estimates", headers=bearer).status_code == 200
+    assert program.get("/readyz").status_code == 200
+
+
+def test_a_host_that_differs_answers_no_photo(hosts: Hosts) -> None:
+    """Its answer is 503 with the reason and a time to try again; its records can be read all the same."""
+    hosts.a.host_watch.beat()
+    other = create_app(hosts.b.settings.model_copy(update={"secret_key": "another key, long enough too"}))
+    client = client_of(other, account(other, "underwriter"))
+    sent = client.post("/estimates", data={"photo": (io.BytesIO(drawn_photo()), "me.jpg")})
+    assert (sent.status_code, sent.headers["Retry-After"]) == (503, "10")
+    assert "SIMSVC_SECRET_KEY" in sent.text
+    assert client.get("/history").status_code == 200
+    other.extensions["simsvc"].database.close()

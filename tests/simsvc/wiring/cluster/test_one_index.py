@@ -20,7 +20,7 @@ from simsvc.store.records.faces import FaceStore
 from simsvc.values.events import COMMAND
 from simsvc.wiring.audit.served import served_breaks
 from simsvc.wiring.erasure import eraser
-from simsvc.wiring.index_shelf import adopt_files
+from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.labelled_faces import live_faces_in_service
 from tests.helpers import wait_until
 from tests.postgres_server import closed_database

@@ -3,7 +3,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from sqlalchemy import select
 
 from simsvc.flows.access.accounts import utc_now
-from simsvc.flows.estimates import batch
+from simsvc.flows.estimates.batch import MOST_ATTEMPTS
+from simsvc.flows.estimates.estimate import estimate
 from simsvc.flows.estimates.lease import LEASE_S
 from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow
@@ -105,7 +107,7 @@ def test_workers_share_a_batch(settings: Settings, desk: Services) -> None:
         return len(holders) == 2 and desk.batch_book.find(batch_id).done >= PHOTOS
 
     with working(settings), working(settings):
-        wait_until(both_worked)
+        wait_until(both_worked, PATIENCE_S)
     check_none_is_left_behind(desk, batch_id)
 
 
@@ -158,31 +160,45 @@ def test_a_dead_child_is_replaced(settings: Settings, desk: Services) -> None:
 def test_a_photo_that_ends_its_process_three_times_is_given_up(settings: Settings, desk: Services) -> None:
     """Each time another process takes over at once, whose other photos are judged."""
     batch_id = take_in(desk, "a.jpg", "deadly.jpg", "b.jpg")
-    context = multiprocessing.get_context("fork")
-    worker = context.Process(target=work_dying, args=(settings,))
-    worker.start()
-    try:
+    with forked(lambda: work_dying(settings)):
         wait_until(lambda: desk.batch_book.find(batch_id).waiting == 0, LEASE_S - SOON_S)
-    finally:
-        worker.terminate()
-        worker.join(PATIENCE_S)
-    assert worker.exitcode == 0
     photos = desk.batch_book.photos(batch_id)
     assert [(photo.status, photo.code, photo.attempts) for photo in photos] == [
         ("estimated", None, 1),
-        ("failed", "not_judged", batch.MOST_ATTEMPTS + 1),
+        ("failed", "not_judged", MOST_ATTEMPTS + 1),
         ("estimated", None, 1),
     ]
 
 
+def test_the_queue_of_an_earlier_version_is_deleted(settings: Settings) -> None:
+    """The database alone says what waits."""
+    files = [settings.batch_dir / f"queue.sqlite3{end}" for end in ("", "-wal", "-shm")]
+    for file in files:
+        file.touch()
+    with forked(lambda: Services(settings).work_batches()):
+        wait_until(lambda: not any(file.exists() for file in files))
+
+
+@contextmanager
+def forked(work: Callable[[], None]) -> Iterator[None]:
+    """Do something in a process that ends on SIGTERM."""
+    worker = multiprocessing.get_context("fork").Process(target=work)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.join(PATIENCE_S)
+    assert worker.exitcode == 0
+
+
 def work_dying(settings: Settings) -> None:
     """Work, in a process that one photo ends as a broken decoder would."""
-    judge = batch.estimate
 
-    def estimate(data: bytes, name: str, *more: Any) -> object:
+    def judge(data: bytes, name: str, *more: Any) -> object:
         if name == "deadly.jpg":
             os.kill(os.getpid(), signal.SIGKILL)
-        return judge(data, name, *more)
+        return estimate(data, name, *more)
 
-    batch.estimate = estimate  # type: ignore[assignment]
+    pytest.MonkeyPatch().setattr("simsvc.flows.estimates.batch.estimate", judge)
     Services(settings).work_batches()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from simsvc.adapters.index.build_folders import BUILDS
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.files.manifest import FILE as MANIFEST
 from simsvc.adapters.inference.bundle import DOCUMENT
-from simsvc.adapters.inference.model_store import ModelStore
+from simsvc.adapters.inference.model_store import MODELS, ModelStore
+from simsvc.adapters.photos.object_spool import PREFIX as WAITING
 from simsvc.errors import AdoptionRefused
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.mirror import Mirrored, mirror
@@ -22,15 +24,13 @@ from simsvc.store.audit.log import EventLog
 from simsvc.store.copy_records import Copied, Progress, check_target, copy_records
 from simsvc.store.database import Database, sqlite_file, without_password
 from simsvc.store.desk.batches import BatchStore
+from simsvc.store.hosts import LIVE, HostStore
 from simsvc.store.index.adoption import AdoptionStore
 from simsvc.store.index.face_sets import FaceSetStore
 from simsvc.store.index.pointer import PointerStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.wiring.objects import open_objects
 from simsvc.wiring.services import open_database
-
-MODELS, WAITING = "models", "waiting"
-"""First parts of the names of objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,14 @@ def adopt(settings: Settings, old: Old, progress: Progress) -> Adopted:
         target.close()
 
 
+def _check_alone(target: Database) -> None:
+    """See that no host is live: it would write into what is being copied."""
+    since = datetime.now(UTC) - LIVE
+    names = [host.name for host, seen_at in HostStore(target).all() if seen_at > since]
+    if names:
+        raise AdoptionRefused("running", names=", ".join(names))
+
+
 @contextmanager
 def _source(old: Old, target: Database) -> Iterator[Database]:
     """Open the old database, which must exist, or give the new one."""
@@ -116,6 +124,7 @@ class _Adoption:
     def of(self, old: Old, progress: Progress) -> Adopted:
         source, target, shelf = self.source, self.target, IndexStore(old.indexes)
         migrate.upgrade(target.engine)
+        _check_alone(target)
         if source is not target:
             check_target(source, target)
         builds, models = self._builds(shelf), self._models(ModelStore(old.models))
@@ -136,7 +145,7 @@ class _Adoption:
         for kept in models.kept():
             bundle = models.find(kept.document_sha256, kept.sha256)
             files = (*sorted(bundle.files), DOCUMENT)
-            found += self._mirror(f"{MODELS}/{bundle.document_sha256}", bundle.folder, files)
+            found += self._mirror(f"{MODELS.prefix}/{bundle.document_sha256}", bundle.folder, files)
         return found
 
     def _photos(self, waiting: Path) -> Mirrored:

@@ -1,0 +1,1 @@
+"""This host among those that share its database."""

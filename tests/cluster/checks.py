@@ -135,6 +135,7 @@ def build(run: Run) -> str:
     """Ray's build has the bytes of a build by one host alone, and host B can verify it."""
     assert run.build
     need(run.build.done.is_set(), f"not built in {run.build.attempts} attempts")
+    need(run.build.hits, "it was built before a node was killed")
     alone = run.site.folder / "alone"
     environment = {
         "DATABASE_URL": f"sqlite:///{alone / 'simsvc.sqlite3'}",
@@ -154,7 +155,18 @@ def build(run: Run) -> str:
     hashes = {name: _sha256(folder / name) for name in said["files"]}
     need(hashes == {name: each["sha256"] for name, each in said["files"].items()}, f"{label} has other bytes")
     flask(run.web[1], "index", "verify", label)
-    return f"{label}: {len(hashes)} files alike, {run.build.attempts} attempts, {run.build.took_s:.0f} s"
+    return (
+        f"{label}: {len(hashes)} files alike; {run.build.took_s:.0f} s, {run.build.attempts} attempts, "
+        f"hit {run.build.hits} times"
+    )
+
+
+def parts(run: Run) -> str:
+    """Every part is well again, as a command on each web host says."""
+    for host in run.web:
+        done = host.run(*FLASK, "check")
+        need(done.returncode == 0, f"{host.name}: {' '.join(done.stdout.split())[-500:]}")
+    return f"{len(done.stdout.splitlines())} lines, all of them good"
 
 
 def _sha256(path: Path) -> str:

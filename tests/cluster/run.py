@@ -51,6 +51,7 @@ _LOADED: dict[str, Check] = {
     "faces": checks.faces,
     "build": checks.build,
     "recoveries": checks.recoveries,
+    "parts": checks.parts,
 }
 _UNLOADED: dict[str, Check] = {
     "replay": checks.replay,
@@ -147,6 +148,7 @@ def _work(run: Run, hosts: Hosts, visitor: Visitor, estimates: int, say: Callabl
         ends.append(in_background(run.build.build))
         say("Ray begins to build the wide index")
         time.sleep(BUILD_UNDER_WAY_S)
+        run.build.note_hit()
 
     load.start()
     ends = [
@@ -185,7 +187,8 @@ def _damages(run: Run, hosts: Hosts, begin_build: Callable[[], None]) -> list[Da
     volume, node = hosts["volume-a"], hosts["ray-b"]
     worker, other_worker = hosts["batch-a"], hosts["batch-b"]
     assert run.batches
-    many = run.batches.send_many
+    assert run.build
+    many, note_hit = run.batches.send_many, run.build.note_hit
 
     def both() -> bool:
         return is_ready(first) and is_ready(second)
@@ -211,8 +214,8 @@ def _damages(run: Run, hosts: Hosts, begin_build: Callable[[], None]) -> list[Da
         Damage(second, None, both),
         Damage(worker, partial(start_batch_worker, worker), works, many),
         Damage(node, partial(start_ray, node, head), all_nodes, begin_build),
-        Damage(hosts["ray-a"], None, all_nodes),
-        Damage(head, None, all_nodes),
+        Damage(hosts["ray-a"], None, all_nodes, note_hit),
+        Damage(head, None, all_nodes, note_hit),
         Damage(volume, partial(start_volume, volume, s3), stored, many),
         Damage(hosts["volume-b"], None, stored),
         Damage(s3, None, stored),

@@ -173,7 +173,12 @@ def is_ready(host: Host) -> bool:
 
 def wait_ready(host: Host) -> None:
     """Wait until a web host answers."""
-    wait_until(lambda: is_ready(host) or time.sleep(LOOK_EVERY_S), PATIENCE_S)
+
+    def looked() -> bool:
+        time.sleep(LOOK_EVERY_S)  # the machine has other work
+        return is_ready(host)
+
+    wait_until(looked, PATIENCE_S)
 
 
 def bearer(token: str) -> dict[str, str]:

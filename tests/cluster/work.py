@@ -132,8 +132,14 @@ class WideBuild:
     driver: Host
     say: Callable[[str], None]
     attempts: int = 0
+    hits: int = 0
+    """How often something happened to Ray's hosts while it was under way."""
     took_s: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
+
+    def note_hit(self) -> None:
+        """Note that something is about to happen to Ray's hosts."""
+        self.hits += not self.done.is_set()
 
     def is_over(self) -> bool:
         """Return whether it is built, or given up."""

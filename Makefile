@@ -40,6 +40,7 @@ help:
 	@echo 'make lock             resolve anew what is installed, into $(LOCKS)/; UPGRADE=1 for the newest versions'
 	@echo 'make stress           10,000 estimates by 8 clients, workers killed meanwhile, on both databases'
 	@echo 'make attacks          attack the log in every way that is known, on both databases, and print what names it'
+	@echo 'make cluster-test     several hosts on this machine, killed and cut off while they work; as root, 10 minutes'
 	@echo 'make fuzz             send the API 5,000 requests that its document allows, or forbids'
 	@echo 'make slow-sockets     hold 200 slow connections of each kind and ask whether the server answers'
 	@echo 'make routes           measure what one request to each route costs, and write docs/reference/routes.md'
@@ -150,6 +151,18 @@ postgres:
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
 	fi
 
+# haproxy, Redis and the tools for network namespaces; the tests start servers of their own, never the system's
+.PHONY: cluster-servers cluster-test
+cluster-servers:
+	@missing=()
+	for each in ip:iproute2 haproxy:haproxy redis-server:redis-server unshare:util-linux; do
+	  command -v "$${each%%:*}" >/dev/null || missing+=("$${each##*:}")
+	done
+	if [ "$${#missing[@]}" != 0 ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	  echo "installing $${missing[*]} for the test of several hosts ..."
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null || true
+	fi
+
 # Debian's strace for the tests that nothing leaves the machine
 strace:
 	@if ! command -v strace >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -184,6 +197,10 @@ stress: $(TESTING)/.ready postgres
 WRITE ?=
 attacks: $(TESTING)/.ready postgres
 	$(TESTING)/bin/python -m tests.attacks $(if $(WRITE),--write)
+# hosts are network namespaces, which only root may make; without root it says so and ends
+ESTIMATES ?= 5000
+cluster-test: $(TESTING)/.ready postgres cluster-servers
+	$(TESTING)/bin/python -m tests.cluster --estimates $(ESTIMATES)
 
 # schemathesis against the generated document, all checks, at least 5,000 cases; some minutes
 fuzz: $(TESTING)/.ready

@@ -25,8 +25,8 @@ UNSAFE_AND_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off"
 @contextmanager
 def postgres_server(settings: Sequence[str] = UNSAFE_AND_FAST) -> Iterator[str]:
     """Start a server and give the address of its superuser's connections, without a database."""
-    programs = _programs()
-    account = _account()
+    programs = postgres_programs()
+    account = server_account()
     folder = Path(tempfile.mkdtemp(prefix="simsvc-pg-"))
     if account:
         shutil.chown(folder, account)
@@ -79,7 +79,7 @@ def closed_database(server: str, url: str) -> Iterator[None]:
             connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
 
 
-def _programs() -> Path:
+def postgres_programs() -> Path:
     """Return the folder of the newest server, or skip; on a CI server, where it is installed, fail."""
     found = shutil.which("initdb")
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
@@ -91,7 +91,7 @@ def _programs() -> Path:
     return folders[-1] if folders else Path(str(found)).resolve().parent
 
 
-def _account() -> str | None:
+def server_account() -> str | None:
     """Return whose process the server is when root runs the tests: PostgreSQL refuses root."""
     if os.geteuid() != 0:
         return None

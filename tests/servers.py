@@ -145,19 +145,31 @@ def working(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def ask(
-    bind: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    bind: str,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    timeout_s: float = PATIENCE_S,
 ) -> tuple[int, Any]:
     """Send a request and return status and body of the answer."""
-    with closing(http.client.HTTPConnection(bind, timeout=PATIENCE_S)) as connection:
+    with closing(http.client.HTTPConnection(bind, timeout=timeout_s)) as connection:
         connection.request(method, path, body, headers or {})
         response = connection.getresponse()
         return response.status, json.load(response)
 
 
-def send_photo(bind: str, data: bytes, headers: dict[str, str], name: str = "a.jpg") -> tuple[int, Any]:
-    """Ask the API for an estimate and return status and body of the answer."""
+def send_photo(
+    bind: str,
+    data: bytes,
+    headers: dict[str, str],
+    name: str = "a.jpg",
+    path: str = "/api/v1/estimates",
+    timeout_s: float = PATIENCE_S,
+) -> tuple[int, Any]:
+    """Ask the API for an estimate, or for what `path` makes, and return status and body of the answer."""
     boundary = uuid.uuid4().hex
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="{name}"\r\n\r\n'
     body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
     kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    return ask(bind, "POST", "/api/v1/estimates", body, headers | kind)
+    return ask(bind, "POST", path, body, headers | kind, timeout_s)

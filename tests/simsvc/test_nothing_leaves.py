@@ -7,13 +7,9 @@ import re
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
@@ -22,6 +18,7 @@ from tests.helpers import wait_until
 from tests.servers import PATIENCE_S, answers, children_of, free_port
 from tests.small_site import draw_gallery, drawn_photo
 from tests.tracing import bare_environment, new_files, seen, traced
+from tests.visitor import Visitor
 
 PASSWORD = "seven grey herons wade"  # noqa: S105 - of an account that lives as long as this test
 FIRST = """
@@ -150,45 +147,6 @@ def test_the_server_writes_and_connects_nowhere_else(place: Place) -> None:
         batch = visitor.send("/batches", "/batches", {}, "photos", drawn_photo(2))
         wait_until(lambda: re.search(r"/estimates/\w+", visitor.get(batch)), PATIENCE_S)
     place.assert_kept_to_itself(log)
-
-
-class Visitor:
-    """A person's browser, without the browser: keeps cookies, sends the form's token."""
-
-    def __init__(self, url: str) -> None:
-        self._url, self._opener = url, build_opener(HTTPCookieProcessor(CookieJar()))
-        self._at = ""
-
-    def get(self, path: str) -> str:
-        return self._open(path)
-
-    def send(self, page: str, to: str, fields: dict[str, str], name: str = "", photo: bytes = b"") -> str:
-        """Fill in the form on a page and return the address that sending it leads to."""
-        token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(page))[0]
-        fields = {**fields, "csrf_token": token}
-        headers = {"Referer": self._url + page}
-        if name:
-            boundary = uuid.uuid4().hex
-            headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-            body = multipart(boundary, fields, name, photo)
-        else:
-            body = urlencode(fields).encode()
-        self._open(to, body, headers)
-        return self._at
-
-    def _open(self, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> str:
-        address = self._url + path.removeprefix(self._url)
-        request = Request(address, body, headers or {})  # noqa: S310 - the server just started
-        with self._opener.open(request, timeout=PATIENCE_S) as answer:
-            self._at = answer.url
-            return str(answer.read().decode())
-
-
-def multipart(boundary: str, fields: dict[str, str], name: str, photo: bytes) -> bytes:
-    start = f"--{boundary}\r\nContent-Disposition: form-data; name="
-    texts = "".join(f'{start}"{key}"\r\n\r\n{value}\r\n' for key, value in fields.items())
-    head = f'{start}"{name}"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-    return f"{texts}{head}".encode() + photo + f"\r\n--{boundary}--\r\n".encode()
 
 
 @contextmanager

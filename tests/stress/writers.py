@@ -8,10 +8,11 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -28,6 +29,10 @@ from tests.small_site import drawn_photo
 
 PHOTOS = 8
 """Different photos that are sent in turn."""
+AGAIN = (409, 429)
+"""The same request is at work already, or too many came."""
+PAUSE_S = 0.05
+"""Before a request is sent again."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,16 @@ class Outcome:
         kills: workers killed.
         retries: requests that were sent again, because no answer came, or one that the same is at work.
         refused: what the service said to requests that it will not take.
+        times_s: when each answer came, by the monotonic clock.
+        reasons: how often requests were sent again, by what was said or happened.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
     kills: int = 0
     retries: int = 0
     refused: list[str] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -137,18 +146,53 @@ def _ask_all(
     bind: str, numbers: range, photos: list[bytes], headers: Mapping[str, str], outcome: Outcome
 ) -> None:
     for number in numbers:
-        key = f"key-{number:06}"
-        end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
-            status, said = 0, None
-            with suppress(OSError, ValueError, http.client.HTTPException):  # the worker was killed: no answer
-                photo, sent = photos[number % len(photos)], {**headers, "Idempotency-Key": key}
-                status, said = send_photo(bind, photo, sent, f"{key}.jpg")
-            if status == 201:
-                outcome.answers[key] = str(said["id"])
-                break
-            if status and status < 500 and status != 409:
-                outcome.refused.append(str(said))
-                return
-            outcome.retries += 1
-            time.sleep(0.05)
+        if not ask_until_answered(bind, number, photos[number % len(photos)], headers, outcome):
+            return
+
+
+def ask_until_answered(
+    bind: str,
+    number: int,
+    photo: bytes,
+    headers: Mapping[str, str],
+    outcome: Outcome,
+    timeout_s: float = PATIENCE_S,
+) -> bool:
+    """Send a request again and again with the same idempotency key; return False once it is refused.
+
+    Args:
+        bind: host and port of the service.
+        number: of the request, from which its key and the photo's name follow.
+        photo: what is sent.
+        headers: by which the client says who it is.
+        outcome: what becomes of it is noted there.
+        timeout_s: how long an answer is waited for.
+    """
+    key = key_of(number)
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        status, reason = 0, ""
+        said: Any = None
+        try:
+            sent = {**headers, "Idempotency-Key": key}
+            status, said = send_photo(bind, photo, sent, f"{key}.jpg", timeout_s=timeout_s)
+        except (OSError, http.client.HTTPException) as error:  # whoever was to answer was killed or cut off
+            reason = type(error).__name__
+        except ValueError:  # the page of a proxy
+            reason = "no JSON"
+        if status == 201:
+            outcome.answers[key] = str(said["id"])
+            outcome.times_s.append(time.monotonic())
+            return True
+        outcome.reasons[reason or f"{status} {said.get('code')}"] += 1
+        if status and status < 500 and status not in AGAIN:
+            outcome.refused.append(str(said))
+            return False
+        outcome.retries += 1
+        time.sleep(PAUSE_S)
+    return False
+
+
+def key_of(number: int) -> str:
+    """Return the idempotency key of a request, which is the name of its photo too."""
+    return f"key-{number:06}"

@@ -2,8 +2,8 @@
 
 Each turn estimates the same photos by the local threads and then by a Ray cluster with as many cores, so that
 a machine that is slower in some minutes is slower for both. Rates are of whole runs, with the start of the
-processes, and steady, without the time of a run of few photos. Where other programs take a part of the cores, only processor
-time means something: that of this process and of all processes of the cluster.
+processes, and steady, without the time of a run of few photos. Where other programs take a part of the cores,
+only processor time means something: that of this process and of all processes of the cluster.
 """
 
 from __future__ import annotations

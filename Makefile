@@ -230,7 +230,7 @@ bench-index: $(TESTING)/.ready
 	$(TESTING)/bin/flask index build --if-needed "$${what[@]}"
 	$(TESTING)/bin/python -m tests.bench.index $(if $(SIZES),--sizes $(SIZES)) --folder $(BENCH_INDEX)
 
-# some 3 minutes on two cores, with photos of UTKFace where DATA has it, else those of the demo gallery
+# some 6 minutes on two idle cores, with photos of UTKFace where DATA has it, else those of the demo gallery
 bench-ray: $(TESTING)/.ready
 	$(TESTING)/bin/python -m tests.bench.ray_rate
 

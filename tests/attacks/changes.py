@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, text
 
-from simsvc.adapters.index.current import write_current
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.face_columns import read_columns, write_columns
+from simsvc.adapters.index.files.pointer import write_current
 from simsvc.domain.audit.chain import BEGINNING, canonical, content_sha256, event_sha256
 from simsvc.store.audit.log_tiles import LogTree
 from simsvc.values.events import Event
@@ -179,7 +179,10 @@ def swap_index(copy: Copy) -> None:
     write_columns(draft, [replace(face, age_years=99.0) for face in read_columns(draft)])
     sealed = manifests.write(draft, manifest)
     draft.rename(root / "demo" / sealed.build)
-    write_current(root, sealed.label)
+    if copy.services.database.is_shared:
+        owner_of(copy, f"UPDATE served_pointer SET label = '{sealed.label}', number = number + 1")
+    else:
+        write_current(root, sealed.label)
 
 
 def swap_model(copy: Copy) -> None:
@@ -187,7 +190,7 @@ def swap_model(copy: Copy) -> None:
 
 
 def change_mapped_file(copy: Copy) -> None:
-    folder = copy.services.shelf.folder(str(copy.services.shelf.current()))
+    folder = copy.services.shelf.open_build(str(copy.services.shelf.current()))
     name = sorted(copy.services.shelf.manifest(str(copy.services.shelf.current())).files)[0]
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.adapters.index.current import CurrentIndex, write_current
+from simsvc.adapters.index.current import CurrentIndex
 from simsvc.adapters.index.engines import lance_table
 from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.engines.lance_table import LanceTable, allowlist, items_of, write_table
 from simsvc.adapters.index.files import manifest as manifests
+from simsvc.adapters.index.files.pointer import write_current
 from simsvc.domain.gallery.manifest import Partitions
 from simsvc.errors import IndexDamaged, IndexEngineMissing
 from tests.simsvc.adapters.index.helpers import MODEL, Vectors, clustered, searched_by, shelve

@@ -47,7 +47,7 @@ def searched_by(engine: str) -> Iterator[IndexEngine]:
 
 
 def shelve(root: Path, vectors: Vectors, engine: IndexEngine = "annoy") -> Path:
-    shelf = IndexStore(root, engine)
+    shelf = IndexStore(root, engine=engine)
     facts = BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())
     with shelf.draft("demo") as draft:
         for face, row in zip(faces_of(len(vectors)), vectors, strict=True):

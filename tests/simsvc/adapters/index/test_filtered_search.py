@@ -41,7 +41,7 @@ FILTERS = {
 def index(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[BuiltIndex]:
     root = tmp_path_factory.mktemp("indexes")
     with searched_by(request.param) as engine:
-        with IndexStore(root, engine).draft("demo") as draft:
+        with IndexStore(root, engine=engine).draft("demo") as draft:
             for face, row in zip(FACES, VECTORS, strict=True):
                 draft.add(face, row, b"jpeg")
             label = draft.finish(BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())).label

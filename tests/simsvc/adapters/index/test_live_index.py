@@ -53,7 +53,7 @@ def live(item: int, index_name: str = "demo", model: str = MODEL) -> LiveFace:
 
 def place(root: Path, faces: list[tuple[LabelledFace, Vectors]], engine: IndexEngine = "annoy") -> BuiltIndex:
     """Build an index of faces and open it."""
-    shelf = IndexStore(root, engine)
+    shelf = IndexStore(root, engine=engine)
     with shelf.draft("demo") as draft:
         for face, row in faces:
             draft.add(face, row, face.face_id.encode())

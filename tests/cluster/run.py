@@ -190,6 +190,7 @@ def _damages(run: Run, hosts: Hosts, begin_build: Callable[[], None]) -> list[Da
     assert run.batches
     assert run.build
     many, note_hit = run.batches.send_many, run.build.note_hit
+    catch = partial(run.batches.catch, worker)
 
     def both() -> bool:
         return is_ready(first) and is_ready(second)
@@ -213,7 +214,7 @@ def _damages(run: Run, hosts: Hosts, begin_build: Callable[[], None]) -> list[Da
         Damage(hosts["db"], None, both),
         Damage(hosts["redis"], None, counted),
         Damage(second, None, both),
-        Damage(worker, partial(start_batch_worker, worker), works, many),
+        Damage(worker, partial(start_batch_worker, worker), works, catch),
         Damage(node, partial(start_ray, node, head), all_nodes, begin_build),
         Damage(hosts["ray-a"], None, all_nodes, note_hit),
         Damage(head, None, all_nodes, note_hit),

@@ -114,6 +114,7 @@ def batches(run: Run) -> str:
     need({name for name, _ in judged} == sent, f"{words}; {len(judged)} on record")
     need(not twice, f"{words}; judged twice: {twice[:5]}")
     again = rows_of(url, "SELECT count(*) FROM batch_photos WHERE attempts > 1")[0][0]
+    need(again, "the worker that was killed had no photo")
     return f"{words}; {again} begun more than once"
 
 

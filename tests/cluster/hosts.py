@@ -110,6 +110,12 @@ class Host:
             process.wait(END_S)
         self._running.clear()
 
+    def freeze(self, *, thaw: bool = False) -> None:
+        """Stop every process of this host where it is, or let them go on."""
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT if thaw else signal.SIGSTOP)
+
     def cut(self) -> None:
         """Take the cable out of the bridge: nothing comes through, and nobody is told, so that all hang."""
         _ip("link", "set", self.link, "nomaster")

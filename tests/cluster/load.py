@@ -1,7 +1,8 @@
-"""Eight clients that ask for estimates at a steady pace, whatever becomes of the hosts meanwhile."""
+"""Eight clients that ask for estimates while the timetable runs, whatever becomes of the hosts meanwhile."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from tests.small_site import drawn_photo
 from tests.stress.writers import PHOTOS, Outcome, ask_until_answered
 
 CLIENTS = 8
+STEP_S = 6.0
+"""Within which two thirds of a step's share are asked for, if the service is as fast as that."""
+PAUSE_S = 0.05
 ANSWER_S = 12.0
 """How long a client waits for an answer before it asks again: less than gunicorn lets a request take."""
 
@@ -25,24 +29,28 @@ class Load:
         bind: of the proxy.
         token: of the clients.
         estimates: to ask for.
-        lasting_s: over which they are spread; what an outage held up is asked for as fast as it goes.
+        steps: of the timetable, over which they are spread evenly.
         outcome: what became of it.
     """
 
     bind: str
     token: str
     estimates: int
-    lasting_s: float
+    steps: int
     outcome: Outcome = field(default_factory=Outcome)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _step: int = 0
+    _since_s: float = 0.0
+
+    def begin_step(self) -> None:
+        """Let the clients ask for one step's share, and for all that is left once the steps are over."""
+        self._step, self._since_s = self._step + 1, time.monotonic()
 
     def start(self) -> None:
         """Begin to ask."""
-        photos, began_s = [drawn_photo(2000 + number) for number in range(PHOTOS)], time.monotonic()
+        photos = [drawn_photo(2000 + number) for number in range(PHOTOS)]
         for client in range(CLIENTS):
-            self._threads.append(
-                threading.Thread(target=self._ask, args=(client, photos, began_s), daemon=True)
-            )
+            self._threads.append(threading.Thread(target=self._ask, args=(client, photos), daemon=True))
         for thread in self._threads:
             thread.start()
 
@@ -62,13 +70,22 @@ class Load:
         moments_s = [since_s, *times_s, until_s]
         return max(later - earlier for earlier, later in pairwise(moments_s))
 
-    def _ask(self, client: int, photos: list[bytes], began_s: float) -> None:
+    def _ask(self, client: int, photos: list[bytes]) -> None:
         headers = bearer(self.token)
         for number in range(client, self.estimates, CLIENTS):
-            time.sleep(max(0.0, began_s + self.lasting_s * number / self.estimates - time.monotonic()))
+            while number >= self._allowed():
+                time.sleep(PAUSE_S)
             photo = photos[number % len(photos)]
             if not ask_until_answered(self.bind, number, photo, headers, self.outcome, ANSWER_S):
                 return
+
+    def _allowed(self) -> float:
+        if self._step > self.steps:
+            return self.estimates
+        if not self._step:
+            return 0.0
+        within = 1.0 - math.exp((self._since_s - time.monotonic()) / STEP_S)  # never all of it
+        return self.estimates * (self._step - 1 + within) / self.steps
 
 
 def in_background(work: Callable[[threading.Event], None]) -> Callable[[], None]:

@@ -33,7 +33,7 @@ from tests.helpers import wait_until
 from tests.visitor import Visitor
 
 PLANNED_S = 180.0
-"""What the damage takes, about; the estimates are spread over it."""
+"""What the damage takes, about; batches are spread over it."""
 BATCH_SHARE = 5
 """One photo in a batch for so many estimates."""
 LEAST_BATCHED = 96
@@ -136,7 +136,6 @@ def ray_nodes(head: Host) -> int:
 
 def _work(run: Run, hosts: Hosts, visitor: Visitor, estimates: int, say: Callable[[str], None]) -> None:
     ids = [face_id for face_id, _ in checks.gallery_faces(run, run.web[0], RELABELLED)]
-    load = run.load = Load(run.proxy, run.site.token, estimates, PLANNED_S)
     run.batches = Batches(
         visitor, run.site.database_url, max(LEAST_BATCHED, estimates // BATCH_SHARE), PLANNED_S
     )
@@ -150,13 +149,15 @@ def _work(run: Run, hosts: Hosts, visitor: Visitor, estimates: int, say: Callabl
         time.sleep(BUILD_UNDER_WAY_S)
         run.build.note_hit()
 
+    timetable = _damages(run, hosts, begin_build)
+    load = run.load = Load(run.proxy, run.site.token, estimates, len(timetable))
     load.start()
     ends = [
         in_background(work)
         for work in (run.batches.send_all, run.changes.change_all, partial(_tell, load, run, say))
     ]
     try:
-        run.recoveries = undergo(_damages(run, hosts, begin_build), load, say)
+        run.recoveries = undergo(timetable, load, say)
         load.wait()
         wait_until(run.build.is_over, BUILD_S)
     finally:
@@ -189,6 +190,7 @@ def _damages(run: Run, hosts: Hosts, begin_build: Callable[[], None]) -> list[Da
     assert run.batches
     assert run.build
     many, note_hit = run.batches.send_many, run.build.note_hit
+    catch = partial(run.batches.catch, worker)
 
     def both() -> bool:
         return is_ready(first) and is_ready(second)
@@ -212,7 +214,7 @@ def _damages(run: Run, hosts: Hosts, begin_build: Callable[[], None]) -> list[Da
         Damage(hosts["db"], None, both),
         Damage(hosts["redis"], None, counted),
         Damage(second, None, both),
-        Damage(worker, partial(start_batch_worker, worker), works, many),
+        Damage(worker, partial(start_batch_worker, worker), works, catch),
         Damage(node, partial(start_ray, node, head), all_nodes, begin_build),
         Damage(hosts["ray-a"], None, all_nodes, note_hit),
         Damage(head, None, all_nodes, note_hit),

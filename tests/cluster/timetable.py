@@ -60,12 +60,14 @@ def run(damages: Sequence[Damage], load: Load, say: Callable[[str], None]) -> li
     recoveries = []
     for damage in damages:
         damage.before()
+        load.begin_step()
         say(damage.name)
         recovery = _undergo(damage, load)
         recoveries.append(recovery)
         back = "NOT BACK" if recovery.back_s is None else f"back {recovery.back_s:.1f} s after the repair"
         say(f"{damage.name}: longest time without an answer {recovery.gap_s:.1f} s; {back}")
         time.sleep(CALM_S)
+    load.begin_step()
     return recoveries
 
 

@@ -67,6 +67,21 @@ class Batches:
         if self._send(photos, threading.Event()):
             wait_until(lambda: waiting_photos(self.database_url) < MANY - BATCH, PATIENCE_S)
 
+    def catch(self, worker: Host) -> None:
+        """Keep the workers busy, and freeze this one at a moment at which it has a photo."""
+        self.send_many()
+        query = f"SELECT count(*) FROM batch_photos WHERE leased_by LIKE '{worker.name}%'"  # noqa: S608
+
+        def caught() -> bool:
+            worker.freeze()
+            if rows_of(self.database_url, query)[0][0]:
+                return True
+            worker.freeze(thaw=True)
+            time.sleep(0.1)
+            return False
+
+        wait_until(caught, PATIENCE_S)
+
     def _send(self, photos: dict[str, bytes], ending: threading.Event) -> bool:
         hidden: dict[str, str] = {}
         while not ending.is_set():

@@ -55,6 +55,8 @@ def register(app: Flask) -> None:
             strategy="moving-window",
             headers_enabled=True,  # Retry-After
             in_memory_fallback_enabled=True,
+            # of several requests that wait when it goes, only the first falls back: the others pass
+            swallow_errors=True,
         )
     except ConfigurationError as error:
         raise SettingsError("rate_storage") from error

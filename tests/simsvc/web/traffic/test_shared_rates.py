@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -76,6 +77,15 @@ def test_without_redis_no_request_waits(two_hosts: list[Flask], link: Link, harm
     assert guess(two_hosts[1]) != 429
 
 
+def test_requests_at_work_while_redis_goes_are_answered(two_hosts: list[Flask], link: Link) -> None:
+    """Of several requests that wait for Redis at the same time when it goes, none fails."""
+    guess(two_hosts[0])
+    link.is_frozen = True
+    with ThreadPoolExecutor(6) as pool:
+        statuses = list(pool.map(lambda _: guess(two_hosts[0]), range(6)))
+    assert max(statuses) < 500
+
+
 def test_the_shared_rate_comes_back(two_hosts: list[Flask], link: Link) -> None:
     """Some seconds after Redis is back, hosts count together again, without hands."""
     link.is_refused = True
@@ -91,6 +101,7 @@ TESTS = {
     "test_hosts_share_one_rate",
     "test_without_redis_no_request_waits[is_frozen]",
     "test_without_redis_no_request_waits[is_refused]",
+    "test_requests_at_work_while_redis_goes_are_answered",
     "test_the_shared_rate_comes_back",
 }
 """Each has a database of Redis of its own."""

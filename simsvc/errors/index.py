@@ -93,21 +93,20 @@ class IndexUnreadable(IndexUnusable):
 
 
 class IndexNotServed(IndexUnusable):
-    """What current.json names is not what the log says is in service."""
+    """The build named as the one in service is not what the log says."""
 
     code = "index_not_served"
     templates: ClassVar = {
         "not_logged": N_(
-            "current.json in the index folder names index build %(label)s, but the log does not have that "
-            "build, so it is not used. Choose a build with `flask index use BUILD`, or rebuild the index: "
-            "`flask index build`."
+            "Index build %(label)s was put into service without simsvc: the log does not have it, so it is "
+            "not used. Choose a build with `flask index use BUILD`, or rebuild the index: `flask index build`."
         ),
         "manifest": N_(
             "The manifest.json of index build %(label)s is not the one that was logged, so the build is not "
             "used. Restore it from a backup, or choose another build with `flask index use BUILD`."
         ),
         "not_switched": N_(
-            "current.json in the index folder names index build %(label)s, but by the log %(switched)s is in "
+            "Index build %(label)s was put into service without simsvc: by the log, %(switched)s is in "
             "service. To use one of them, run `flask index use BUILD`."
         ),
         "changed": N_(

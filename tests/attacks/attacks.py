@@ -93,7 +93,7 @@ ATTACKS = (
         sql("UPDATE batch_photos SET age_years = 20 WHERE position = 0"),
         "does not agree with the record",
     ),
-    Attack("swap the index", swap_index, "the log does not have that build"),
+    Attack("swap the index", swap_index, "the log does not have it"),
     Attack("swap the model", swap_model, "was not in service before"),
     Attack(
         "change a file of the index while it is mapped", change_mapped_file, "was changed while it was in"

@@ -20,7 +20,7 @@ from simsvc.wiring.services import Services
 from tests.attacks.databases import Databases
 from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.simsvc.store.helpers import ESTIMATED
-from tests.small_site import drawn_photo, make_small_site
+from tests.small_site import drawn_photo, make_small_site, moved_to
 
 CASE, TOKEN, BATCH, FACES = "K-1", "0123456789ab", "b" * 32, 8
 PERSON = "a" * 32
@@ -96,9 +96,8 @@ def prepare(folder: Path, databases: Databases) -> Installation:
     made = make_small_site(home, FACES)
     witness = home / "elsewhere" / "witness.jsonl"
     witness.parent.mkdir()
-    settings = made.model_copy(
+    settings = moved_to(made, databases.url).model_copy(
         update={
-            "database_url": databases.url,
             "log_key_file": home / "keys" / "log-key.pem",
             "witnesses": (f"file://{witness}",),
         }

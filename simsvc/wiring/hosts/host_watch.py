@@ -59,7 +59,7 @@ class HostWatch:
         if self._beat_s is None or time.monotonic() - self._beat_s > 2 * BEAT_S:
             self.beat()
         if self._problem is not None:
-            raise HostRefused(self._problem.reason, **self._problem.params)
+            raise self._problem.with_traceback(None)
 
     def beat(self) -> None:
         """Say that this host is live, and see whether it may answer.

@@ -33,8 +33,7 @@ def postgres_server(settings: Sequence[str] = UNSAFE_AND_FAST) -> Iterator[str]:
     data = folder / "data"
     _run(account, programs / "initdb", "-D", data, "-U", "simsvc", "-A", "trust", "-E", "UTF8", "--no-sync")
     options = [
-        f"-c{option}"
-        for option in (*settings, "listen_addresses=", f"unix_socket_directories={folder}")
+        f"-c{option}" for option in (*settings, "listen_addresses=", f"unix_socket_directories={folder}")
     ]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(

@@ -99,7 +99,8 @@ class IndexNotServed(IndexUnusable):
     templates: ClassVar = {
         "not_logged": N_(
             "Index build %(label)s was put into service without simsvc: the log does not have it, so it is "
-            "not used. Choose a build with `flask index use BUILD`, or rebuild the index: `flask index build`."
+            "not used. Choose a build with `flask index use BUILD`, or rebuild the index: `flask index "
+            "build`."
         ),
         "manifest": N_(
             "The manifest.json of index build %(label)s is not the one that was logged, so the build is not "

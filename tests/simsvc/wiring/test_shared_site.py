@@ -126,7 +126,7 @@ def test_the_check_names_the_store(first: Settings) -> None:
     """`flask check` says that the object store answers."""
     found = {finding.part: finding for finding in everything(Services(first), lambda *_: None)}
     assert found["objects"].well
-    assert "keeps no earlier versions" in found["objects"].sentence
+    assert "keeps no versions" in found["objects"].sentence
 
 
 @pytest.mark.parametrize(

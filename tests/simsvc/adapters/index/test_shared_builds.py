@@ -91,7 +91,7 @@ def make_host(inner: ObjectStore, home: Path, most_bytes: int = 10**9) -> Host:
     objects = Switched(inner)
     folders = SharedFolders(objects, BUILDS, home / "cache", most_bytes)
     (home / "indexes").mkdir(parents=True, exist_ok=True)
-    return Host(objects, IndexStore(home / "indexes", folders), home / "cache" / "indexes")
+    return Host(objects, IndexStore(home / "indexes", shared=folders), home / "cache" / "indexes")
 
 
 def build(host: Host, count: int = 5) -> str:

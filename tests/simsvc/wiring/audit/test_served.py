@@ -139,7 +139,7 @@ def test_a_process_that_starts_falls_back_to_what_the_log_has(site: Site) -> Non
     assert anew.pipeline().index().label == site.first
     assert isinstance(anew.index_problem(), IndexNotServed)
     shutil.rmtree(root / site.first)
-    with pytest.raises(IndexNotServed, match="the log does not have that build"):
+    with pytest.raises(IndexNotServed, match="the log does not have it"):
         site.restarted().warm_up()
     assert len(site.served_events()) == 1
 
@@ -163,7 +163,7 @@ def test_a_switch_by_hand_to_another_logged_build_is_found(site: Site) -> None:
     write_current(site.settings.index_root, site.first)
     status, state, part = site.readyz("index")
     assert (status, state) == (200, "degraded")
-    assert f"by the log {second} is in service" in part["sentence"]
+    assert f"by the log, {second} is in service" in part["sentence"]
     assert site.estimate()[0] == second
     assert site.restarted().pipeline().index().label == second
     assert [said["reason"] for said in site.served_events()] == ["not_switched"]

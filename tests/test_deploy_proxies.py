@@ -23,6 +23,8 @@ FOREIGN = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Host": "evil.example", "X-
 """What a client sends that pretends to be a proxy."""
 ADDRESSES = ("10.0.0.11:8000", "10.0.0.12:8000")
 
+pytestmark = pytest.mark.proof
+
 
 class Host:
     """A web host that answers with its name and the headers that it got, and is ready or not."""

@@ -136,8 +136,8 @@ def test_exported_twice(small: export.ServedGraph, bundle_folder: Path, tmp_path
     ("body", "head", "size_px"),
     [
         ("resnet18", "distribution", 32),
-        ("dlib_resnet", "distribution", 73),
-        ("efficientnet_lite0", "regression", 48),
+        pytest.param("dlib_resnet", "distribution", 73, marks=pytest.mark.proof),
+        pytest.param("efficientnet_lite0", "regression", 48, marks=pytest.mark.proof),
     ],
 )
 def test_parity(body: str, head: str, size_px: int, tmp_path: Path) -> None:

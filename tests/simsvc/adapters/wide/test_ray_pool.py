@@ -54,6 +54,7 @@ def test_no_jobs_are_no_work(cluster: RayCluster) -> None:
     assert list(RayPool(cluster, unfit).ordered([])) == []
 
 
+@pytest.mark.proof
 def test_a_job_that_ends_processes_is_given_up(cluster: RayCluster) -> None:
     """A job with which three processes ended is given up, and all others are done."""
     pool: RayPool[int, int] = RayPool(cluster, partial(Doubling, ends=13))

@@ -240,7 +240,10 @@ def test_guesses_from_elsewhere_do_not_hold_the_owner_up(accounts: Accounts, clo
         clock.time += timedelta(hours=1)
 
 
-@pytest.mark.parametrize("networks", [1, 10, 1_000])
+@pytest.mark.parametrize(
+    "networks",
+    [pytest.param(1, marks=pytest.mark.proof), 10, pytest.param(1_000, marks=pytest.mark.proof)],
+)
 def test_judged_guesses_of_an_hour_are_bounded(accounts: Accounts, clock: Clock, networks: int) -> None:
     """However many networks guess, at most 100 guesses at one account are judged in any hour."""
     opened(accounts)

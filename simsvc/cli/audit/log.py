@@ -122,7 +122,8 @@ def rotate_key_command(lost: bool) -> None:
 def inclusion_command(seq: int, size: int | None) -> None:
     """Print the proof that event SEQ is in the log (c2sp.org/tlog-proof)."""
     with sentences():
-        proof = prove_inclusion(services().log_tree, seq, size)
+        with services().log_tree.at_one_instant() as tree:
+            proof = prove_inclusion(tree, seq, size)
         click.echo(proof_text(seq - 1, proof.hashes, proof.checkpoint.note), nl=False)
 
 
@@ -135,7 +136,8 @@ def consistency_command(old: int, new: int | None) -> None:
     NEW is the size of a checkpoint, the newest one if left out. The checkpoint follows after an empty line.
     """
     with sentences():
-        proof = prove_consistency(services().log_tree, old, new)
+        with services().log_tree.at_one_instant() as tree:
+            proof = prove_consistency(tree, old, new)
         for hashed in proof.hashes:
             click.echo(base64.b64encode(hashed).decode())
         click.echo(f"\n{proof.checkpoint.note}", nl=False)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     LargeBinary,
+    Row,
     Select,
     String,
     Text,
@@ -25,7 +27,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from simsvc.domain.audit.tree.merkle import HASH_BYTES
 from simsvc.domain.audit.tree.tiles import WIDTH, TileKey, Tiles, grown
 from simsvc.errors import StoreError
-from simsvc.store.database import Store
+from simsvc.store.database import Database, Store
 from simsvc.store.tables import EventRow, Table, UtcDateTime
 from simsvc.values.audit.log import LogKey, SignedCheckpoint, StoredCheckpoint
 from simsvc.values.events import Event
@@ -69,14 +71,28 @@ class LogKeyRow(Table):
 class LogTree(Store):
     """Reads and writes the tree. Every method raises StoreError."""
 
+    def __init__(self, database: Database, reading: Connection | None = None) -> None:
+        """Use a database; its reads use a connection that is open, or else one of their own each."""
+        super().__init__(database)
+        self._open = reading
+
+    @contextmanager
+    def at_one_instant(self) -> Iterator[LogTree]:
+        """Give the same tree, whose reads see one instant and share a connection."""
+        with self._database.read_connection() as connection:
+            yield LogTree(self._database, connection)
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        return nullcontext(self._open) if self._open is not None else self._database.read_connection()
+
     def size(self) -> int:
         """Return how many events the tiles hold."""
-        with self._database.read_connection() as connection:
+        with self._reading() as connection:
             return tree_size(connection)
 
     def events_after(self, seq: int, count: int) -> list[Event]:
         """Return up to `count` events with a higher number, oldest first."""
-        with self._database.read_connection() as connection:
+        with self._reading() as connection:
             try:
                 rows = connection.execute(_EVENTS.where(EventRow.seq > seq).limit(count)).all()
             except OperationalError:
@@ -87,7 +103,7 @@ class LogTree(Store):
 
     def last_seq(self) -> int:
         """Return the number of the last event, or 0."""
-        with self._database.read_connection() as connection:
+        with self._reading() as connection:
             return connection.scalar(select(func.max(EventRow.seq))) or 0
 
     def add_leaves(self, size: int, leaf_hashes: list[bytes]) -> bool:
@@ -111,7 +127,7 @@ class LogTree(Store):
 
     def tile(self, level: int, number: int) -> bytes:
         """Return the hashes of a tile; none if it is missing."""
-        with self._database.read_connection() as connection:
+        with self._reading() as connection:
             return tiles_of(connection)(level, number)
 
     def newest(self, at_most: int | None = None) -> SignedCheckpoint | None:
@@ -119,8 +135,8 @@ class LogTree(Store):
         query = _CHECKPOINTS.order_by(LogCheckpointRow.size.desc()).limit(1)
         if at_most is not None:
             query = query.where(LogCheckpointRow.size <= at_most)
-        with self._database.reading() as session:
-            row = session.scalar(query)
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
             return _checkpoint(row) if row else None
 
     def checkpoint(self, size: int) -> SignedCheckpoint | None:
@@ -229,12 +245,14 @@ def _stored(size: int, root: object, note: object) -> StoredCheckpoint:
     )
 
 
-def _checkpoint(row: LogCheckpointRow) -> SignedCheckpoint:
+def _checkpoint(row: Row[int, bytes, datetime, str]) -> SignedCheckpoint:
     return SignedCheckpoint(row.size, row.root, row.at, row.note)
 
 
 _STORED = select(LogCheckpointRow.size, LogCheckpointRow.root, LogCheckpointRow.note)
-_CHECKPOINTS: Select[LogCheckpointRow] = select(LogCheckpointRow)
+_CHECKPOINTS = select(
+    LogCheckpointRow.size, LogCheckpointRow.root, LogCheckpointRow.at, LogCheckpointRow.note
+)
 _ALL_TEXT = frozenset({str})
 _COLUMNS: Any = EventRow.__table__.c
 _EVENTS: Select[Any] = select(*_COLUMNS).order_by(EventRow.seq)

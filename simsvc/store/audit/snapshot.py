@@ -44,6 +44,8 @@ PAGE_EVENTS = 200
 """Read at a time with their records and crops: some 20 MB."""
 MISDERIVED = "misderived"
 """Names, beside what the log would keep of a record, the columns that do not follow from the record."""
+Narrowed = Callable[[Select[Any]], Select[Any]]
+"""Adds conditions, an order and a limit to a selection of events."""
 _TEXTS = ("at", "kind", "actor", "subject", "content_sha256", "previous_sha256", "sha256")
 
 
@@ -102,7 +104,8 @@ class LogSnapshot:
         """Return up to `count` events that meet all conditions, newest first, after `skipped` others."""
         conditions = tuple(which)
         return self._read(
-            lambda query: query.where(*conditions).order_by(EventRow.seq.desc()).limit(count).offset(skipped)
+            lambda query: query.where(*conditions).order_by(EventRow.seq.desc()).limit(count).offset(skipped),
+            descending=True,
         )
 
     def at(self, seqs: Iterable[int]) -> dict[int, LoggedEvent]:
@@ -215,14 +218,15 @@ class LogSnapshot:
         """Give batch and position of each photo of a batch that says something else than its record."""
         return photos_unlike_records(self._session)
 
-    def _read(self, narrowed: Callable[[Select[Any]], Select[Any]]) -> list[LoggedEvent]:
+    def _read(self, narrowed: Narrowed, *, descending: bool = False) -> list[LoggedEvent]:
         """Return events; SQLite's text as bytes where it holds text that is no Unicode."""
         try:
-            rows = self._session.execute(narrowed(_EVENTS)).all()
+            rows = self._session.execute(_with_contents(narrowed, descending=descending)).all()
         except OperationalError:
             if not self._sqlite:
                 raise
-            rows = self._session.execute(narrowed(_EVENTS_AS_BYTES)).all()
+            raw = _with_contents(narrowed, lambda column: cast(column, LargeBinary), descending=descending)
+            rows = self._session.execute(raw).all()
         return [_logged(*row) for row in rows]
 
     def _crops(self, sequences: list[int]) -> dict[int, str]:
@@ -255,14 +259,18 @@ def _misderived(row: EstimateRow, recorded: RecordedEstimate, decision: Mapping[
     return tuple(name for name, value in held.items() if value != due[name])
 
 
-def _select_events(raw: Callable[[Any], Any]) -> Select[Any]:
-    columns = [EventRow.seq, *(raw(getattr(EventRow, name)) for name in _TEXTS)]
-    joined = select(*columns, raw(EventContentRow.salt), raw(EventContentRow.content)).select_from(EventRow)
-    return joined.outerjoin(EventContentRow, EventContentRow.seq == EventRow.seq)
+def _with_contents(
+    narrowed: Narrowed, raw: Callable[[Any], Any] = lambda column: column, *, descending: bool = False
+) -> Select[Any]:
+    """Select the events wanted first, then their contents.
 
-
-_EVENTS = _select_events(lambda column: column)
-_EVENTS_AS_BYTES = _select_events(lambda column: cast(column, LargeBinary))
+    PostgreSQL would join all contents with all events otherwise, from the first one on, for each page.
+    """
+    texts = (raw(getattr(EventRow, name)).label(name) for name in _TEXTS)
+    events = narrowed(select(EventRow.seq, *texts)).subquery()
+    joined = select(*events.c, raw(EventContentRow.salt), raw(EventContentRow.content)).select_from(events)
+    joined = joined.outerjoin(EventContentRow, EventContentRow.seq == events.c.seq)
+    return joined.order_by(events.c.seq.desc() if descending else events.c.seq)
 
 
 def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:

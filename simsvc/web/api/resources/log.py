@@ -115,7 +115,8 @@ def keys() -> ResponseReturnValue:
 @resource.response(200, InclusionProof)
 def inclusion(query: dict[str, Any]) -> ResponseReturnValue:
     """Prove that an event is in the tree of a checkpoint."""
-    proof = prove_inclusion(services().log_tree, query["seq"], query.get("size"))
+    with services().log_tree.at_one_instant() as tree:
+        proof = prove_inclusion(tree, query["seq"], query.get("size"))
     index, signed = proof.event.seq - 1, proof.checkpoint
     return jsonify(
         seq=proof.event.seq,
@@ -135,7 +136,8 @@ def inclusion(query: dict[str, Any]) -> ResponseReturnValue:
 @resource.response(200, ConsistencyProof)
 def consistency(query: dict[str, Any]) -> ResponseReturnValue:
     """Prove that the tree of an older checkpoint is the beginning of that of a newer one."""
-    proof = prove_consistency(services().log_tree, query["old"], query.get("new"))
+    with services().log_tree.at_one_instant() as tree:
+        proof = prove_consistency(tree, query["old"], query.get("new"))
     signed = proof.checkpoint
     return jsonify(
         old_size=proof.old_size,
@@ -161,7 +163,8 @@ def tile(level: int, tile_path: str) -> ResponseReturnValue:
         raise ProofRefused("no_tile")
     path, _, width = tile_path.partition(".p/")
     place = int(path.replace("/", "").replace("x", ""))
-    found = read_tile(services().log_tree, level, place, int(width or WIDTH))
+    with services().log_tree.at_one_instant() as tree:
+        found = read_tile(tree, level, place, int(width or WIDTH))
     return Response(found, mimetype="application/octet-stream")
 
 

@@ -55,7 +55,7 @@ def test_every_page_is_looked_at(live: Live, addresses: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_axe_finds_nothing(open_page: Open, addresses: dict[str, str], role: Role) -> None:
-    """No page that a role reaches has a violation, in either theme; an auditor's have the colours of others'."""
+    """No page that a role reaches has a violation, in either theme; auditors see the colours of others."""
     page, found = open_page(role, refused=True), []
     for endpoint, address in addresses.items():
         allowed = ACCESS[endpoint.partition(" ")[0]]

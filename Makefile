@@ -26,7 +26,7 @@ WINDOWED := fgnet us_congress bundestag uk_parliament
 LEARNED = $(foreach name,$(WINDOWED),$(if $(wildcard $(DATA)/$(name)),--source windows:$(name)=$(DATA)/$(name))) $(UTKFACE)
 EVERY_SOURCE = $(if $(wildcard $(DATA)/portraits),--source folder:portraits=$(DATA)/portraits) $(LEARNED)
 
-.PHONY: help run test proofs coverage browser postgres strace lint docs screenshots structure lock stress fuzz slow-sockets routes bench bench-index bench-ray bench-lance attacks bench-log measure clean
+.PHONY: help run test proofs coverage browser postgres servers strace lint docs screenshots structure lock stress fuzz slow-sockets routes cluster-test bench bench-index bench-ray bench-lance attacks bench-log measure clean
 
 help:
 	@echo 'make run [PORT=8000]  start the service on 127.0.0.1 (first: install it, build the demo index)'
@@ -105,7 +105,7 @@ run: $(SERVICE)/.ready
 # row is shown as it goes on, the other when it has ended. A new folder is in one of the parts.
 WITH_BROWSER = $(addprefix tests/simsvc/web/,browser api security traffic)
 WITH_TRAINER = $(addprefix tests/simsvc/,adapters domain)
-test: $(TESTING)/.ready browser postgres strace
+test: $(TESTING)/.ready browser postgres servers strace
 	@said="$$(mktemp)"; failed=0
 	trap 'rm -f "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
 	part() { $(TESTING)/bin/pytest -p no:cacheprovider --durations=15 "$$@" || failed=1; }
@@ -116,7 +116,7 @@ test: $(TESTING)/.ready browser postgres strace
 	cat "$$said"
 	exit $$failed
 
-proofs: $(TESTING)/.ready browser postgres strace
+proofs: $(TESTING)/.ready browser postgres servers strace
 	$(TESTING)/bin/pytest -p no:cacheprovider -m proof --durations=15
 
 # of the tests' own process: what servers and commands that they start run is not counted
@@ -148,15 +148,14 @@ postgres:
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null || true
 	fi
 
-# haproxy, Redis and the tools for network namespaces; the tests start servers of their own, never the system's
-.PHONY: cluster-servers cluster-test
-cluster-servers:
+# haproxy, nginx, Redis and the tools for network namespaces; the tests start servers of their own, never the system's
+servers:
 	@missing=()
-	for each in ip:iproute2 haproxy:haproxy redis-server:redis-server unshare:util-linux; do
+	for each in ip:iproute2 haproxy:haproxy nginx:nginx-light redis-server:redis-server unshare:util-linux; do
 	  command -v "$${each%%:*}" >/dev/null || missing+=("$${each##*:}")
 	done
 	if [ "$${#missing[@]}" != 0 ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-	  echo "installing $${missing[*]} for the test of several hosts ..."
+	  echo "installing $${missing[*]} for the tests of several hosts ..."
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null || true
 	fi
 
@@ -196,7 +195,7 @@ attacks: $(TESTING)/.ready postgres
 	$(TESTING)/bin/python -m tests.attacks $(if $(WRITE),--write)
 # hosts are network namespaces, which only root may make; without root it says so and ends
 ESTIMATES ?= 5000
-cluster-test: $(TESTING)/.ready postgres cluster-servers
+cluster-test: $(TESTING)/.ready postgres servers
 	$(TESTING)/bin/python -m tests.cluster --estimates $(ESTIMATES)
 
 # schemathesis against the generated document, all checks, at least 5,000 cases; some minutes

@@ -101,19 +101,23 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
-# two rows of parts beside each other, one for each core: four at once took half as long again, as each made the others slow. One
-# row is shown as it goes on, the other when it has ended. A new folder is in one of the parts.
+# four parts that take about as long, beside each other: each waits now and then for what it started, and two cores are to be
+# busy all the time; two parts took a minute longer. One part is shown as it goes on, and the others when they have ended. A new
+# folder is in one of them.
 WITH_BROWSER = $(addprefix tests/simsvc/web/,browser api security traffic)
 WITH_TRAINER = $(addprefix tests/simsvc/,adapters domain)
 test: $(TESTING)/.ready browser postgres servers strace
-	@said="$$(mktemp)"; failed=0
-	trap 'rm -f "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
+	@said="$$(mktemp -d)"; failed=0
+	trap 'rm -rf "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
 	part() { $(TESTING)/bin/pytest -p no:cacheprovider --durations=15 "$$@" || failed=1; }
-	{ part $(WITH_BROWSER); part tests --ignore=tests/simsvc; part $(WITH_TRAINER); exit $$failed; } >"$$said" 2>&1 & other=$$!
+	{ part $(WITH_BROWSER); exit $$failed; } >"$$said/browser" 2>&1 & browser=$$!
+	{ part tests/simsvc/web $(addprefix --ignore=,$(WITH_BROWSER)); exit $$failed; } >"$$said/web" 2>&1 & web=$$!
+	{ part tests --ignore=tests/simsvc; part $(WITH_TRAINER); exit $$failed; } >"$$said/trainer" 2>&1 & trainer=$$!
 	part tests/simsvc --ignore=tests/simsvc/web $(addprefix --ignore=,$(WITH_TRAINER))
-	part tests/simsvc/web $(addprefix --ignore=,$(WITH_BROWSER))
-	wait $$other || failed=1
-	cat "$$said"
+	for started in $$trainer $$browser $$web; do
+	  wait $$started || failed=1
+	done
+	cat "$$said"/{trainer,browser,web}
 	exit $$failed
 
 proofs: $(TESTING)/.ready browser postgres servers strace

@@ -37,6 +37,15 @@ class S3Server:
         """Return how it is reached with these credentials."""
         return S3Access(endpoint or self.endpoint, "us-east-1", *key)
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which programs find it with all rights."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ADMIN[0],
+            "AWS_SECRET_ACCESS_KEY": ADMIN[1],
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
     def filesystem(self) -> Any:
         """Return the file system with all rights."""
         return FsspecObjects("s3://any", self.access())._filesystem()

@@ -17,13 +17,13 @@ from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow
 from tests.drawn_faces import draw_face
 from tests.helpers import wait_until
-from tests.object_store import object_store
+from tests.object_servers import S3Server
 from tests.ray_cluster import QUIET, small_cluster
 from tests.servers import environment_of
 from tests.small_site import make_small_site
 
 pytestmark = [pytest.mark.slow, pytest.mark.proof]
-fsspec = pytest.importorskip("fsspec")
+pytest.importorskip("fsspec")
 pytest.importorskip("s3fs")
 
 PHOTOS = 400
@@ -46,23 +46,18 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Start an object store with 400 photos and a bad one, and a cluster that reads it."""
+def installed(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> Iterator[Installation]:
+    """Have an object store with 400 photos and a bad one, and a cluster that reads it."""
     folder = tmp_path_factory.mktemp("installed")
     site = make_small_site(folder / "site", faces=15)
     draw_face(500, 300).save(folder / "face.jpg")
-    with object_store() as store, small_cluster(2, **store) as cluster:
-        s3 = fsspec.filesystem(
-            "s3",
-            key=store["AWS_ACCESS_KEY_ID"],
-            secret=store["AWS_SECRET_ACCESS_KEY"],
-            endpoint_url=store["AWS_ENDPOINT_URL"],
-        )
-        s3.mkdir("photos")
-        s3.pipe(
+    s3.make_bucket("photos")
+    store, files = s3.environment(), s3.filesystem()
+    with small_cluster(2, **store) as cluster:
+        files.pipe(
             {f"photos/in/{number:03d}.jpg": (folder / "face.jpg").read_bytes() for number in range(PHOTOS)}
         )
-        s3.pipe_file("photos/in/bad.png", b"no photo")
+        files.pipe_file("photos/in/bad.png", b"no photo")
         yield Installation(site, cluster.address, environment_of(site, **store, **QUIET))
 
 

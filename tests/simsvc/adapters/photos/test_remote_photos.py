@@ -9,7 +9,7 @@ import pytest
 
 from simsvc.adapters.photos.remote_photos import list_places, place_of, read_place
 from simsvc.errors import PhotoMissing, PhotoTooManyBytes, RemotePhotosUnavailable
-from tests.object_store import object_store
+from tests.object_servers import S3Server
 from tests.small_site import drawn_photo
 
 fsspec = pytest.importorskip("fsspec")
@@ -17,25 +17,24 @@ pytest.importorskip("s3fs")
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[dict[str, str]]:
-    """Start an object store with photos under s3://photos/many, and things that are none."""
-    patch = pytest.MonkeyPatch()
-    with object_store() as environment:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        s3 = fsspec.filesystem("s3", skip_instance_cache=True)
-        s3.mkdir("photos")
-        put = {
-            "many/b.jpg": drawn_photo(),
-            "many/a.jpg": drawn_photo(2),
-            "many/deep/c": drawn_photo(3),
-            "many/empty.jpg": b"",
-            "many/notes.txt": b"Dear Sir or Madam",
-            "many/.hidden.jpg": b"x",
-        }
-        for name, data in put.items():
-            s3.pipe_file(f"photos/{name}", data)
-        yield environment
+def store(s3: S3Server) -> Iterator[dict[str, str]]:
+    """Have photos in an object store under s3://photos/many, and things that are none."""
+    patch, environment = pytest.MonkeyPatch(), s3.environment()
+    for name, value in environment.items():
+        patch.setenv(name, value)
+    s3.make_bucket("photos")
+    files = fsspec.filesystem("s3", skip_instance_cache=True)
+    put = {
+        "many/b.jpg": drawn_photo(),
+        "many/a.jpg": drawn_photo(2),
+        "many/deep/c": drawn_photo(3),
+        "many/empty.jpg": b"",
+        "many/notes.txt": b"Dear Sir or Madam",
+        "many/.hidden.jpg": b"x",
+    }
+    for name, data in put.items():
+        files.pipe_file(f"photos/{name}", data)
+    yield environment
     patch.undo()
     fsspec.get_filesystem_class("s3").clear_instance_cache()
 

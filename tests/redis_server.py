@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from tempfile import gettempdir
 
 import pytest
 
@@ -23,7 +24,7 @@ def redis_server(password: str = "") -> Iterator[tuple[subprocess.Popen[bytes], 
         port = free.getsockname()[1]
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     options += ["--requirepass", password] if password else []
-    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, cwd="/tmp")  # noqa: S108
+    server = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, cwd=gettempdir())
     try:
         wait_until(lambda: _answers(port), 10)
         yield server, port

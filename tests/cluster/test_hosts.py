@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,9 +62,9 @@ def test_a_killed_host_refuses_and_leaves_nothing_running(hosts: dict[str, Host]
 
 
 def test_hosts_share_neither_name_nor_temporary_files(hosts: dict[str, Host]) -> None:
-    """Each host has a name and a /tmp of its own."""
+    """Each host has a name and temporary files of its own."""
     for host in hosts.values():
-        assert host.run("sh", "-c", "ls /tmp; touch /tmp/of-me").stdout == ""
+        assert host.run("sh", "-c", 'cd "$0"; ls; touch of-me', tempfile.gettempdir()).stdout == ""
     assert [host.run("hostname").stdout.strip() for host in hosts.values()] == ["one", "two"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -34,7 +35,9 @@ class Server:
         if not found:
             raise SystemExit(MISSING)
         self._programs, self._data = found[-1].parent, (folder / "pg").resolve()
-        self._socket = Path(f"/tmp/simsvc-bench-{os.getpid()}")  # noqa: S108 - a socket's path must be short
+        self._socket = Path(
+            tempfile.gettempdir(), f"simsvc-bench-{os.getpid()}"
+        )  # short, as sockets' paths must be
         self.account = "postgres" if os.getuid() == 0 else None
 
     def __enter__(self) -> Server:

@@ -195,7 +195,7 @@ def test_a_damaged_build_is_not_adopted(site: Site) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"database_url": "sqlite:////tmp/none.sqlite3"}, "target"),
+        ({"database_url": "sqlite:///none.sqlite3"}, "target"),
         ({"objects": ""}, "objects"),
     ],
     ids=["SQLite", "no objects"],

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 from simsvc.adapters.inference.bundle import Bundle, load_bundle
@@ -16,7 +15,7 @@ from simsvc.adapters.inference.onnx_detector import detector_of
 from simsvc.adapters.inference.onnx_model import Device, OnnxModel
 from simsvc.adapters.photos.photo_decoder import PhotoDecoder
 from simsvc.adapters.photos.remote_photos import Place, read_place
-from simsvc.adapters.wide.ray_cluster import RayCluster, ray_cluster
+from simsvc.adapters.wide.ray_cluster import ray_cluster
 from simsvc.adapters.wide.ray_pool import RayPool
 from simsvc.domain.estimate.rules import Rules, parse_rules
 from simsvc.domain.gallery.cached_embedding import Outcome
@@ -25,6 +24,7 @@ from simsvc.flows.estimates.look import File, Seen, look_at_file
 from simsvc.flows.gallery.embed_faces import ReferenceJob, embed
 from simsvc.ports import Detector, Model
 from simsvc.settings import Settings, load_settings
+from simsvc.wiring.hosts.release import installed_version
 
 SHOWN_DIGITS = 12
 
@@ -111,7 +111,7 @@ def wide_looking(
     address: str, settings: Settings, engine_name: str, document_sha256: str, probe: Place | None
 ) -> Iterator[RayPool[File, Seen]]:
     """Connect to a Ray cluster that looks at photos; raises RayMissing, RayUnreachable."""
-    with _cluster(address, settings) as cluster:
+    with ray_cluster(address, settings.ray_device, settings.ray_workers) as cluster:
         order = host_order(settings, settings.engine, engine_name, document_sha256, probe)
         yield RayPool(cluster, partial(open_looking, order))
 
@@ -121,15 +121,9 @@ def wide_embedding(
     address: str, settings: Settings, engine: Engine, model: Model, document_sha256: str, probe: Place | None
 ) -> Iterator[RayPool[ReferenceJob, Outcome]]:
     """Connect to a Ray cluster that embeds reference photos; raises RayMissing, RayUnreachable."""
-    with _cluster(address, settings) as cluster:
+    with ray_cluster(address, settings.ray_device, settings.ray_workers) as cluster:
         order = host_order(settings, engine, model.engine, document_sha256, probe)
         yield RayPool(cluster, partial(open_embedding, order))
-
-
-@contextmanager
-def _cluster(address: str, settings: Settings) -> Iterator[RayCluster]:
-    with ray_cluster(address, settings.ray_device, settings.ray_workers) as cluster:
-        yield cluster
 
 
 def host_order(
@@ -137,7 +131,7 @@ def host_order(
 ) -> HostOrder:
     """Return what hosts must have to do as this one does; a photo that it cannot read is no probe."""
     return HostOrder(
-        version("simsvc"),
+        installed_version(),
         document_sha256,
         settings.bundle_dir,
         engine,
@@ -151,8 +145,8 @@ def host_order(
 
 def _open_sight(order: HostOrder) -> HostSight:
     host = socket.gethostname()
-    if version("simsvc") != order.version:
-        raise HostUnfit("version", host=host, found=version("simsvc"), wanted=order.version)
+    if installed_version() != order.version:
+        raise HostUnfit("version", host=host, found=installed_version(), wanted=order.version)
     bundle = _bundle(order, host)
     model = _model(order, bundle)
     if order.device == "cpu" and model.engine != order.engine_name:

@@ -61,7 +61,7 @@ def _hosts(services: Services) -> str:
 
 def _ray(address: str, settings: Settings) -> str:
     with ray_cluster(address, settings.ray_device, settings.ray_workers) as cluster:
-        return f"{address} answers, with room for {cluster.workers} processes."
+        return f"{address} answers, with room for {cluster.workers()} processes."
 
 
 def _batches(services: Services) -> str:

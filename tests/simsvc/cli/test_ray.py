@@ -113,3 +113,12 @@ def test_without_ray_the_extra_is_named(
 def test_ray_works_only_with_a_table(site: Settings, folder: Path) -> None:
     """Single estimates do not go to a cluster."""
     assert "only works with --out" in run(site, "estimate", folder / "00.jpg", "--ray", "127.0.0.1:1").output
+
+
+@pytest.mark.slow
+def test_the_check_says_how_many_processes_a_cluster_has_room_for(site: Settings, ray_address: str) -> None:
+    """A cluster that answers is well, with the number of its cores."""
+    assert (
+        f"{ray_address} answers, with room for 2 processes."
+        in run(site, "check", "--ray", ray_address).output
+    )

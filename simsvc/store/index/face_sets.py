@@ -10,12 +10,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from simsvc.domain.gallery.face_changes import (
     ChangeSet,
     ErasedSets,
-    FaceChanges,
-    changes_of,
     from_lines,
     lines_sha256,
     to_line,
 )
+from simsvc.domain.gallery.set_history import SetHistory
 from simsvc.store.audit_append import lock_log
 from simsvc.store.database import Database, Store
 from simsvc.store.tables import Table
@@ -31,7 +30,7 @@ class FaceSetRow(Table):
     """`domain.gallery.face_changes.to_line`."""
 
 
-class FaceSetStore(Store):
+class FaceSetStore(Store, SetHistory):
     """The sets. Whoever writes holds the log's turn; readers fetch what is new since they last read."""
 
     def __init__(self, database: Database) -> None:
@@ -43,21 +42,6 @@ class FaceSetStore(Store):
         """Return the number of the last set, or 0."""
         with self._database.reading() as session:
             return _last(session)
-
-    def changes(self, number: int | None = None) -> FaceChanges:
-        """Return the state after the first `number` sets, or all; raises IndexDamaged if a line is."""
-        return changes_of(self._sets(), number)
-
-    def with_next(self, changes: ChangeSet) -> FaceChanges:
-        """Return the state after all sets and one more; raises IndexDamaged if a line is damaged."""
-        return changes_of((*self._sets(), changes))
-
-    def added_in(self, face_id: str) -> int | None:
-        """Return the number of the set that added a face, or None."""
-        sets = enumerate(self._sets(), 1)
-        return next(
-            (number for number, one in sets if any(live.face.face_id == face_id for live in one.added)), None
-        )
 
     def append(self, changes: ChangeSet) -> int:
         """Add a set, in the transaction that logs it if there is one, and return its number."""

@@ -15,19 +15,18 @@ from simsvc.adapters.ops.permissions import shown_path
 from simsvc.domain.gallery.face_changes import (
     ChangeSet,
     ErasedSets,
-    FaceChanges,
-    changes_of,
     from_lines,
     lines_sha256,
     to_line,
 )
+from simsvc.domain.gallery.set_history import SetHistory
 from simsvc.errors import IndexDamaged, IndexUnreadable, IndexUnwritable
 
 FILE = "face-changes.txt"
 LOCK = ".face-changes.lock"
 
 
-class FaceJournal:
+class FaceJournal(SetHistory):
     """Face changes of an index folder. Readers need no lock; writers use one."""
 
     def __init__(self, root: Path) -> None:
@@ -40,21 +39,6 @@ class FaceJournal:
     def stamp(self) -> Stamp | None:
         """Return a value that differs after every change, with one stat; None without changes."""
         return stamp(self._name)
-
-    def changes(self, number: int | None = None) -> FaceChanges:
-        """Return the state after the first `number` sets, or all; raises IndexDamaged if unreadable."""
-        return changes_of(self._sets(), number)
-
-    def with_next(self, changes: ChangeSet) -> FaceChanges:
-        """Return the state after all sets and one more; raises IndexDamaged if the file is damaged."""
-        return changes_of((*self._sets(), changes))
-
-    def added_in(self, face_id: str) -> int | None:
-        """Return the number of the set that added a face, or None."""
-        sets = enumerate(self._sets(), 1)
-        return next(
-            (number for number, one in sets if any(live.face.face_id == face_id for live in one.added)), None
-        )
 
     def append(self, changes: ChangeSet) -> int:
         """Add a set, sync it to disk and return its number; raises IndexDamaged, IndexUnwritable."""

@@ -4,37 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from simsvc.errors import AdoptionRefused
-
-
-class Stored(Protocol):
-    """An object in a list."""
-
-    @property
-    def key(self) -> str:
-        """Its name."""
-
-    @property
-    def size_bytes(self) -> int:
-        """How large it is."""
-
-
-class Objects(Protocol):
-    """An object store."""
-
-    def put_file(self, key: str, path: Path) -> None:
-        """Write a file's content as an object."""
-
-    def fetch(self, key: str, to: Path) -> None:
-        """Copy an object to a file."""
-
-    def keys(self, prefix: str) -> Iterable[Stored]:
-        """Yield the objects below a prefix."""
+from simsvc.ports import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +24,7 @@ class Mirrored:
         return Mirrored((*self.new, *other.new), (*self.there, *other.there))
 
 
-def mirror(objects: Objects, prefix: str, folder: Path, files: Sequence[str], scratch: Path) -> Mirrored:
+def mirror(objects: ObjectStore, prefix: str, folder: Path, files: Sequence[str], scratch: Path) -> Mirrored:
     """Copy files of a folder in this order, unless the same are there; return the folder's name.
 
     Each object is read back into the folder `scratch` and compared, also one that was there.
@@ -74,7 +49,7 @@ def mirror(objects: Objects, prefix: str, folder: Path, files: Sequence[str], sc
     return Mirrored(new=(name,)) if copied else Mirrored(there=(name,))
 
 
-def _fetched(objects: Objects, key: str, to: Path) -> str:
+def _fetched(objects: ObjectStore, key: str, to: Path) -> str:
     """Return the SHA-256 of an object."""
     objects.fetch(key, to)
     found = _sha256(to)

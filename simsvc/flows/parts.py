@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from simsvc.errors import ObjectsRefused, PartUnfit, SimsvcError
+from simsvc.ports import ObjectStore
 from simsvc.values.hosts import ALLOWED_SKEW, Host
 
 LEAST_VERSION = 14
@@ -29,36 +29,6 @@ class ServerFacts:
     ms: float
     at: datetime
     here: datetime
-
-
-class Named(Protocol):
-    """An object in a list."""
-
-    @property
-    def key(self) -> str:
-        """Its name."""
-
-
-class Objects(Protocol):
-    """An object store."""
-
-    name: str
-
-    @property
-    def keeps_versions(self) -> bool:
-        """Whether what is deleted remains."""
-
-    def put(self, key: str, data: bytes) -> None:
-        """Write an object."""
-
-    def get(self, key: str) -> bytes:
-        """Return an object."""
-
-    def delete(self, key: str) -> None:
-        """Delete an object."""
-
-    def keys(self, prefix: str) -> Iterable[Named]:
-        """Yield the objects below a prefix."""
 
 
 def look_at_server(facts: ServerFacts) -> str:
@@ -127,7 +97,7 @@ def look_at_batches(ask: Callable[[], tuple[int, int]], pause: Callable[[], obje
     return f"{waiting} photos wait, {leased} of them with a worker."
 
 
-def look_at_objects(objects: Objects) -> str:
+def look_at_objects(objects: ObjectStore) -> str:
     """Write, read, list and delete an object, and return a sentence on the store.
 
     Raises:

@@ -33,6 +33,12 @@
   });
   window.addEventListener("pageshow", () => { for (const form of document.forms) release(form); });
 
+  // The browser focuses the first error before photos above it have loaded, which can move it out of sight.
+  window.addEventListener("load", () => {
+    const wrong = document.activeElement;
+    if (wrong?.matches("[autofocus][aria-invalid]")) wrong.scrollIntoView({ block: "nearest" });
+  });
+
   // For forms sent by script: shows the errors of the response in the form.
   const clear = (form) => {
     form.querySelector(".problems")?.replaceChildren();

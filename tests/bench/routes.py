@@ -138,9 +138,9 @@ def measured(call: Callable[[], int]) -> tuple[int, float, float]:
 
 def timed(call: Callable[[], int]) -> tuple[int, float]:
     """Return the status and the milliseconds of processor time."""
-    began_s = time.process_time()
+    began_s = time.thread_time()  # not what other threads of the process do
     status = call()
-    return status, (time.process_time() - began_s) * 1e3
+    return status, (time.thread_time() - began_s) * 1e3
 
 
 def calls(app: Flask, values: dict[str, str], photo: bytes) -> dict[str, Call]:

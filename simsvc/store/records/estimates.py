@@ -102,6 +102,15 @@ class EstimateStore:
             raise CaseNotFound()
         return found
 
+    def first_of_case(self, reference: str) -> int:
+        """Return the running number of a case's oldest estimate; raises CaseNotFound if there is none."""
+        numbers = select(EstimateRow.sequence).where(EstimateRow.case_reference == reference)
+        with self._database.reading() as session:
+            first = session.scalar(numbers.order_by(EstimateRow.sequence).limit(1))
+        if first is None:
+            raise CaseNotFound()
+        return first
+
     def crop_png(self, public_id: str) -> bytes:
         """Return the judged crop as PNG; raises EstimateNotFound if there is none."""
         query = select(CropRow.png).join(EstimateRow, EstimateRow.sequence == CropRow.estimate)

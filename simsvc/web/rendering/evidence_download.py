@@ -27,9 +27,7 @@ def evidence_response(reference: str) -> Response:
         AuditError: no checkpoint can be made.
         StoreError: the database cannot be used.
     """
-    number = (
-        services().estimates.of_case(reference)[0].number
-    )  # names the file: a reference may name a person
+    number = services().estimates.first_of_case(reference)  # names the file: a reference may name a person
     user = visitor()
     tells_reads = user is None or user.role != "underwriter"  # like the pages that say who looked
     files = evidence_taker(services(), tells_reads=tells_reads).take(exporter(), reference)

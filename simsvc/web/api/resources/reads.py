@@ -76,7 +76,7 @@ def record(query: dict[str, Any], public_id: str) -> ResponseReturnValue:
 def case(query: dict[str, Any], reference: str) -> ResponseReturnValue:
     """List who looked at a case and its records, newest first."""
     reads = services().reads
-    services().estimates.of_case(reference)
+    services().estimates.first_of_case(reference)
     views = reads.views_of_case(reference)
     return _page(
         query, f"case {reference}", views, lambda count, before: reads.of_case(reference, count, before)

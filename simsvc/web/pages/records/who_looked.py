@@ -40,7 +40,7 @@ def case(reference: str) -> ResponseReturnValue:
     return _page(
         lambda count, skipped: reads.of_case(reference, count, skipped=skipped),
         reads.views_of_case(reference),
-        lambda: estimates.of_case(reference),
+        lambda: estimates.first_of_case(reference),
         reference=reference,
     )
 

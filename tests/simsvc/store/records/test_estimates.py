@@ -13,13 +13,13 @@ from PIL import Image
 from sqlalchemy import delete, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from simsvc.errors import EstimateNotFound, StoreError, StoreNotMigrated
+from simsvc.errors import CaseNotFound, EstimateNotFound, StoreError, StoreNotMigrated
 from simsvc.flows.audit.verify_log import verify
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.tables import BatchRow, CropRow, EstimateRow, EventRow, NeighbourRow
-from simsvc.values import AgePriorUse
+from simsvc.values import AgePriorUse, Declaration
 from tests.simsvc.store.helpers import ESTIMATED, PIXELS, REFUSED
 
 
@@ -47,6 +47,15 @@ def test_the_crop_is_kept_pixel_for_pixel(database: Database) -> None:
     store = EstimateStore(database)
     png = store.crop_png(store.record(ESTIMATED).id)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), PIXELS)
+
+
+def test_the_first_of_a_case_has_the_lowest_number(database: Database) -> None:
+    """A case without records is not found."""
+    store = EstimateStore(database)
+    numbers = [store.record(replace(REFUSED, declared=Declaration("L-7"))).number for _ in range(3)]
+    assert store.first_of_case("L-7") == numbers[0]
+    with pytest.raises(CaseNotFound):
+        store.first_of_case("L-8")
 
 
 def test_ids_cannot_be_guessed_and_numbers_run(database: Database) -> None:

@@ -25,6 +25,7 @@ from tests.small_site import drawn_photo
 
 pytestmark = pytest.mark.slow
 
+
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
     """Return an application beside the server, on the same database; it logs no reads itself."""

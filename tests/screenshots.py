@@ -31,7 +31,7 @@ OUT = Path(__file__).parents[1] / "docs" / "pictures"
 APPLICANT = "composite_0263.jpg"
 PERSON = "Anna Lindqvist"
 WIDE, NARROW = {"width": 1280, "height": 1640}, {"width": 390, "height": 1200}
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ from tests.simsvc.web.signed_in import account
 from tests.small_site import drawn_photo, make_small_site
 
 INSTALL = "apt-get install -y --no-install-recommends chromium"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 NOT_FETCHED = "Failed to load resource: the server responded with a status of"
 """How Chromium's console tells of an answer from 400 on."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from flask import Flask, jsonify
@@ -89,14 +90,24 @@ class QuietApi(Api):  # type: ignore[misc]  # flask-smorest has no types
 
 
 def register(app: Flask) -> None:
-    """Give the application the routes of the API, and its document."""
+    """Give the application the routes of the API; its document is built when it is first asked for."""
+    for each in RESOURCES:
+        app.register_blueprint(each)
+        app.extensions["csrf"].exempt(each)  # the API takes no cookie
+    app.register_blueprint(resource)
+    app.extensions["simsvc-document"] = built
+
+
+@cache
+def built() -> dict[str, Any]:
+    """Return the document, which is the same for every application, so that an empty one can collect it."""
+    app = Flask("simsvc")
     app.config.update(API_TITLE="simsvc", API_VERSION=VERSION, OPENAPI_VERSION="3.1.0")
     api = QuietApi(app, spec_kwargs={"info": {"description": ABOUT}})
     for each in RESOURCES:
         api.register_blueprint(each)
-        app.extensions["csrf"].exempt(each)  # the API takes no cookie
     app.register_blueprint(resource)
-    app.extensions["simsvc-document"] = completed(api.spec.to_dict(), _endpoints(app))
+    return completed(api.spec.to_dict(), _endpoints(app))
 
 
 @resource.get("/openapi.json")

@@ -21,7 +21,7 @@ HTTP_CODES = {
 
 def document() -> dict[str, Any]:
     """Return the document of the current application."""
-    found: dict[str, Any] = current_app.extensions["simsvc-document"]
+    found: dict[str, Any] = current_app.extensions["simsvc-document"]()
     return {**found, "servers": [{"url": request.script_root or "/"}]}
 
 

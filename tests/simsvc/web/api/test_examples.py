@@ -37,7 +37,7 @@ def test_a_gap_in_the_path_becomes_a_variable() -> None:
 def test_every_operation_has_examples_that_can_be_read(app: Flask, place: int) -> None:
     """The shell and Python accept their form."""
     read = (shlex.split, ast.parse)[place]
-    paths = app.extensions["simsvc-document"]["paths"]
+    paths = app.extensions["simsvc-document"]()["paths"]
     operations = [
         paths[path][method] for path in paths for method in ("get", "post") if method in paths[path]
     ]

@@ -57,7 +57,7 @@ def test_no_dead_word_is_read_by_a_person(source: type[Iterator[tuple[str, str]]
 
 def test_the_api_document_has_no_dead_word(app: Flask) -> None:
     """Summaries and descriptions of the API use the words of today."""
-    assert dead_words(json.dumps(app.extensions["simsvc-document"], ensure_ascii=False)) == []
+    assert dead_words(json.dumps(app.extensions["simsvc-document"](), ensure_ascii=False)) == []
 
 
 @pytest.mark.parametrize("word", INSTEAD)

@@ -13,6 +13,7 @@ from fastai.basics import Callback, set_seed
 from safetensors.torch import save_file
 from torch import Tensor
 
+from trainer.training.precision import autocast
 from trainer.training.recipes import plots
 from trainer.training.recipes.recipe import Recipe
 from trainer.training.runs import HISTORY
@@ -23,14 +24,14 @@ they do. What a killed run loses is at most that and an epoch."""
 
 
 class Bf16(Callback):  # type: ignore[misc]  # fastai has no type information
-    """bfloat16 autocast on CPU and CUDA alike; fastai's own MixedPrecision does CUDA only."""
+    """bfloat16 where the device computes it; fastai's own MixedPrecision does CUDA only."""
 
     order = 10
 
     def before_batch(self) -> None:
         """Enter autocast."""
         self.cast = contextlib.ExitStack()
-        self.cast.enter_context(torch.autocast(self.x.device.type, torch.bfloat16))
+        self.cast.enter_context(autocast(self.x.device.type))
 
     def after_pred(self) -> None:
         """Give the loss float32."""

@@ -20,6 +20,7 @@ from trainer.models.age_model import AGE_BINS, AgeModel
 from trainer.models.mirror import with_mirror
 from trainer.training.augmentation import augment
 from trainer.training.ensembles.ensemble import Ensemble
+from trainer.training.precision import autocast
 from trainer.training.recipes.recipe import Recipe
 from trainer.training.runs import load_any
 
@@ -171,7 +172,7 @@ def _batches(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).to(memory_format=torch.channels_last)
     spec = backbones.BODIES[recipe.body]
-    with torch.autocast(device.type, torch.bfloat16, enabled=isinstance(model, AgeModel)):
+    with autocast(device.type, enabled=isinstance(model, AgeModel)):
         for start in tqdm(range(0, len(positions), _BATCH), desc=what, unit="batch"):
             some = torch.from_numpy(squares[positions[start : start + _BATCH]]).to(device)
             yield augment.batch(some, recipe.final_px, spec.mean, spec.std, view=recipe.view)

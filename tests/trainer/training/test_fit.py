@@ -19,6 +19,7 @@ from tests.trainer.tiny_training import brightness, recipe
 from trainer.models.age_model import AgeModel
 from trainer.training import callbacks, fit
 from trainer.training.loader import FaceLoader, TrainingData
+from trainer.training.precision import autocast, computes_bf16
 from trainer.training.recipes.recipe import Recipe, Stage
 
 
@@ -104,7 +105,7 @@ def test_best_weights_are_the_best_epoch(learned: tuple[list[dict[str, Any]], Pa
     model.load_state_dict(load_file(folder / "best.safetensors"))
     loader = FaceLoader(EASY_DATA, EASY_DATA.valid, EASY, False)
     crops, targets = loader.create_batch(EASY_DATA.valid.tolist())
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), autocast("cpu"):
         error = (model.eval().ages(model(crops)) - targets[:, 0]).abs().mean()
     assert float(error) == pytest.approx(min(epoch["valid_mae"] for epoch in history), abs=0.3)
 
@@ -238,14 +239,33 @@ def test_schedule(watched: list[dict[str, Any]], tmp_path: Path) -> None:
     assert all(step["shape"][:2] == (8, 3) and step["channels_last"] for step in watched)
 
 
-def test_bf16(watched: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_bf16(watched: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The network runs in bfloat16, the loss gets float32, and autocast is off again behind each step."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     fit.fit(recipe(schedule="32x1"), brightness(16, 8), tmp_path)
     assert {step["training"] for step in watched} == {True, False}
     for step in watched:
         assert step["autocast"] == (True, torch.bfloat16)
         assert step["types"] == (torch.bfloat16, torch.float32)
         assert not step["left"]
+
+
+@pytest.mark.parametrize(
+    ("device", "capabilities", "held"),
+    [
+        ("cpu", {"avx2": True, "avx512_bf16": False}, False),
+        ("cpu", {"amx_bf16": True}, True),
+        ("cpu", {"bf16": True}, True),
+        ("cpu", {}, False),
+        ("cuda", {}, True),
+    ],
+)
+def test_a_device_that_would_emulate_bfloat16_computes_in_float32(
+    monkeypatch: pytest.MonkeyPatch, device: str, capabilities: dict[str, bool], held: bool
+) -> None:
+    """Emulating it takes several times as long."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert computes_bf16(device) is held
 
 
 def test_three_groups(watched: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
-"""Capabilities of x86 and ARM processors that compute bfloat16, named as `torch.cpu.get_capabilities` does."""
+"""Capabilities of x86 and ARM processors that compute bfloat16, as `torch.cpu.get_capabilities` has them."""
 
 
 def computes_bf16(device_type: str) -> bool:

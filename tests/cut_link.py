@@ -16,7 +16,7 @@ class Link:
     Attributes:
         port: to connect to.
         is_frozen: whether bytes are taken and go nowhere.
-        bytes_left: after how many bytes of answers every connection is cut; None: never.
+        bytes_left: after how many bytes of answers a connection is cut; None: never.
     """
 
     def __init__(self, reach: Callable[[], socket.socket]) -> None:
@@ -64,8 +64,8 @@ class Link:
                     piece = piece[: self.bytes_left]
                     self.bytes_left -= len(piece)
                 sink.sendall(piece)
-                if self.bytes_left == 0:
-                    self.cut()
+                if counts and self.bytes_left == 0:
+                    break  # this connection alone: one that is opened from here on is not meant
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from simsvc import cli
@@ -105,6 +105,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     )  # nor does it look for its maker
     home = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments, env=home)
         yield browser

@@ -28,8 +28,8 @@ from simsvc.wiring.audit.evidence import evidence_taker
 def evidence_command(case: str | None, records: tuple[str, ...], out: Path) -> None:
     """Write evidence about CASE, or about single records, that anyone can check without simsvc.
 
-    The log notes it, and a checkpoint is made. Of a damaged log, the last checkpoint is used, and the evidence
-    says what is wrong.
+    The log notes it, and a checkpoint is made. Where the log is damaged, the last checkpoint is used, and the
+    evidence says what is wrong.
     """
     if case is None and not records:
         raise click.UsageError("Name a case, or a record with --record ID.")

@@ -90,9 +90,9 @@ def _photos(session: Session, log: LogSnapshot, records: Set[str]) -> dict[str, 
     They are those that the table says became the records, and those that the log says did.
     """
     found: dict[str, Facts | None] = dict.fromkeys(_logged_photos(session, log, records))
-    which = [BatchPhotoRow.estimate_id.in_(sorted(records))]
-    for batch_id, _, position in (key.partition("/") for key in found):
-        which.append((BatchRow.public_id == batch_id) & (BatchPhotoRow.position == int(position)))
+    which: list[ColumnElement[bool]] = [BatchPhotoRow.estimate_id.in_(sorted(records))]
+    for batch_id, _, number in (key.partition("/") for key in found):
+        which.append((BatchRow.public_id == batch_id) & (BatchPhotoRow.position == int(number)))
     columns = (BatchPhotoRow.status, BatchPhotoRow.code, BatchPhotoRow.estimate_id, BatchPhotoRow.age_years)
     query = select(BatchRow.public_id, BatchPhotoRow.position, *columns)
     query = query.join(BatchRow, BatchRow.sequence == BatchPhotoRow.batch)

@@ -130,12 +130,6 @@ class SmallLog:
     def newest(self) -> SignedCheckpoint | None:
         return self.earlier
 
-    def damage(self) -> None:
-        """Find none: this tree is made of whatever the log says."""
-
-    def newest(self) -> SignedCheckpoint | None:
-        return self.earlier
-
     def inclusion(self, index: int, size: int) -> list[bytes]:
         return path(index, self.leaves(size))
 
@@ -162,15 +156,21 @@ class SmallLog:
         self.signer, self.witnesses = new, ()
 
 
+NOTHING_SERVED = InService(0)
+
+
 @dataclass
 class Desk:
-    """A database with a case of two records, two decisions and a referral, and other records between them."""
+    """A database with a case of two records, two decisions and a referral, and other records between them.
+
+    Evidence says that `served` is in service, and that the account `taker` took it.
+    """
 
     database: Database
     log: SmallLog
     first: str
     second: str
-    served: InService = InService(0)
+    served: InService = NOTHING_SERVED
     taker: str = "a" * 32
 
     def take(self, case: str | None = "K-1", *records: str) -> dict[str, bytes]:

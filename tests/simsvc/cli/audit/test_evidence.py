@@ -73,7 +73,7 @@ def test_evidence_that_cannot_be_taken_gets_a_sentence(app: Flask, audit: Run, t
     ("statement", "words"),
     [
         ("DELETE FROM events WHERE seq = 3", "it has 2 events, but a tree of 3 events was made"),
-        ("UPDATE log_tiles SET hashes = x'00'", "The tree in the table log_tiles is damaged"),
+        ("UPDATE log_tiles SET hashes = zeroblob(96)", "Event 3 is not the one that the tree was made with"),
         ("UPDATE events SET actor = x'ff' WHERE seq = 2", "Event 2 holds what simsvc never stores"),
         ("UPDATE events SET subject = 'estimate:x' WHERE seq = 2", "estimate of it"),
     ],

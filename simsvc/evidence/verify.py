@@ -516,19 +516,12 @@ def check_state(files: dict[str, bytes], events: list[Event], known: list[Event]
     `known` are events of earlier evidence, whose word counts, too, unless a later event says otherwise.
     """
     if STATE not in files:
-        say(
-            "note   Evidence of this format says nothing of accounts, tokens, batches and what is in service."
-        )
+        say("note   Evidence of this format says nothing of accounts, tokens, batches, index and model.")
         return
     state = parsed(files[STATE])
     every = sorted({event.seq: event for event in (*known, *events)}.values(), key=lambda event: event.seq)
     heard = [event for event in every if event.seq <= state["up_to"]]
-    words: dict[tuple[str, str], Word] = {}
-    for event in heard:
-        for table, key, facts in _facts(event):
-            said = words[table, key].facts if (table, key) in words else {}
-            said.update({name: (value, event.seq) for name, value in facts.items()})
-            words[table, key] = Word(said, event.seq)
+    words = _last_words(heard)
     for table, title in TABLES.items():
         for key, row in sorted(state[table].items()):
             _check_row(f"{title} {key}", row, words.get((table, key)), report)
@@ -541,6 +534,18 @@ def check_state(files: dict[str, bytes], events: list[Event], known: list[Event]
     served = [event for event in heard if event.seq <= state["served"]["up_to"]]
     _check_index(state["served"]["index"], served, report)
     _check_model(state["served"]["model"], served, report)
+
+
+def _last_words(heard: list[Event]) -> dict[tuple[str, str], Word]:
+    """Return the last word on each row, by table and key."""
+    words: dict[tuple[str, str], Word] = {}
+    began = [event.seq for event in heard if event.subject == "state"]
+    for event in heard:
+        for table, key, facts in _facts(event) if event.seq not in began[1:] else ():
+            said = words[table, key].facts if (table, key) in words else {}
+            said.update({name: (value, event.seq) for name, value in facts.items()})
+            words[table, key] = Word(said, event.seq)
+    return words
 
 
 def _facts(event: Event) -> list[tuple[str, str, dict[str, Any]]]:
@@ -579,9 +584,8 @@ def _check_row(title: str, row: dict[str, Any] | None, word: Word | None, report
             if row.get(name) != value
         ]
         told = (f"{name} {_plain(row[name])}" for name in sorted(row) if not name.endswith("_sha256"))
-        report.check(
-            not wrong, f"{title} is as the log says: {', '.join(told)}.", f"{title}: {'; '.join(wrong)}."
-        )
+        good = f"{title} is as the log says: {', '.join(told)}."
+        report.check(not wrong, good, f"{title}: {'; '.join(wrong)}.")
 
 
 def _unlike(name: str, now: Any, logged: Any, seq: int) -> str:
@@ -634,9 +638,8 @@ def _check_index(index: dict[str, Any] | None, heard: list[Event], report: Repor
         say("note   No index build was in service when this was taken.")
         return
     title, subject = f"Index build {index['label']}", f"index:{index['label']}"
-    made = {
-        event.says("manifest_sha256") for event in heard if (event.kind, event.subject) == ("build", subject)
-    }
+    builds = [event for event in heard if event.kind == "build" and event.subject == subject]
+    made = {event.says("manifest_sha256") for event in builds}
     switches = [event for event in heard if event.kind == "index_switch"]
     wrong = ""
     if not made - {None}:
@@ -661,9 +664,7 @@ def _check_model(model: dict[str, Any] | None, heard: list[Event], report: Repor
     if seqs and seqs[-1] == switches[-1].seq:
         report.check(True, f"{title} was in service, as event {seqs[-1]} says.")
     elif seqs:
-        say(
-            f"note   {title} was put into service by event {seqs[-1]}, and another one by {switches[-1].seq}."
-        )
+        say(f"note   {title} is that of event {seqs[-1]}; event {switches[-1].seq} put another in service.")
     elif model["origin"]:
         say(f"note   {title} is installed, and was not in service yet, as far as this evidence says.")
     else:
@@ -678,9 +679,8 @@ def _check_served_files(title: str, found: dict[str, Any] | None, report: Report
         names = ", ".join(found["changed"])
         report.check(False, f"{title} has files that are not as listed when it was made: {names}.")
     elif found["checked"] == "now":
-        report.check(
-            True, f"{title} has the files that were listed when it was made: {found['count']} hashed."
-        )
+        good = f"{title} has the files that were listed when it was made: {found['count']} hashed."
+        report.check(True, good)
     else:
         size = f"{found['size_bytes'] / 1e9:.1f} GB"
         say(f"note   The files of {title} ({size}) were not hashed for this, but lately, and were as listed.")
@@ -741,9 +741,7 @@ def check_later(
         report.check(bool(good), f"The later checkpoint of {newer.size} events is signed by {whose}.")
         wrong, count = _contained(note, newer, proof), note.size
     if newer and not wrong and isinstance(later, dict) and DAMAGE in later:
-        say(
-            "note   The last checkpoint of that log continues yours. What is no longer as it says, see above."
-        )
+        say("note   The last checkpoint of that log continues yours. The log itself is damaged, see above.")
     elif newer:
         report.check(not wrong, f"{CONTINUES}: its first {count} events are the same.", f"{BREAKS}: {wrong}.")
 

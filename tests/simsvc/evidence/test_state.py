@@ -267,6 +267,21 @@ def first_format(desk: Desk) -> dict[str, bytes]:
     return relisted({**files, **log_files(ProvedLog(checkpoint.note, desk.log.keys(), (), proved))})
 
 
+def test_only_the_first_event_of_what_tables_held_counts(desk: Desk) -> None:
+    """One is written when the log begins to cover the tables; it is the word on rows without another."""
+    older = AccountStore(desk.database).add("Ben", "ben", "admin", NOW).id
+    desk.taker = older
+    facts = {"role": "admin", "disabled": False}
+    log, subject = EventLog(desk.database), f"user:{older}"
+    tamper(desk.database, f"UPDATE events SET subject = 'user:x' WHERE subject = '{subject}'")  # noqa: S608
+    assert "has no event" in taken(desk).failures
+    log.note(NewEvent(EventKind.SETTINGS, COMMAND, "state", {"users": {older: facts}}))
+    log.note(NewEvent(EventKind.SETTINGS, COMMAND, "state", {"users": {older: {"role": "auditor"}}}))
+    outcome = taken(desk)
+    assert outcome.failures == ""
+    assert f"Account {older} is as the log says: disabled no, mail none, role admin" in outcome.text
+
+
 def test_evidence_without_its_state_is_named(desk: Desk) -> None:
     """Also where it is made to look like that of the first format."""
     files = desk.take()

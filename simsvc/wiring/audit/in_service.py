@@ -24,8 +24,8 @@ from simsvc.values.audit.evidence import FilesInService, IndexInService, InServi
 MOST_HASHED_BYTES = 1 << 30
 """Most bytes of the index, and of the model, that are hashed for evidence. Larger ones are hashed in the
 background only (`wiring.audit.served_keeper`). Source: hashlib takes 0.9 s for 1 GiB where the processor has
-SHA instructions (1.2 GB/s measured) and about 3 s elsewhere, and a disk of 200 MB/s takes 5 s: well within the
-60 s of a request."""
+SHA instructions (1.2 GB/s measured) and some 3 s elsewhere, and a disk of 200 MB/s takes 5 s: well within
+the 60 s of a request."""
 
 
 def in_service(settings: Settings, log: EventLog, database: Database, shelf: IndexStore) -> InService:

@@ -128,6 +128,15 @@ def test_a_change_with_an_event_is_no_fault(desk: Desk, tmp_path: Path) -> None:
     assert "role admin" in outcome.text
 
 
+@pytest.mark.parametrize(("case", "told"), [("K-2", True), ("K-1", False)])
+def test_an_erased_record_of_the_batch_is_no_fault(desk: Desk, case: str, told: bool) -> None:
+    """Whether of another case, or of this one, of which nothing is left to tell then."""
+    desk.erase(EstimateStore(desk.database).of_case(case)[-1].id)
+    outcome = taken(desk)
+    assert (outcome.status, outcome.failures) == (0, "")
+    assert (f"Photo {BATCH}/0 of a batch became record" in outcome.text) == told
+
+
 def test_the_word_of_earlier_evidence_counts_for_the_later(desk: Desk, tmp_path: Path) -> None:
     """Whoever leaves an account's last event out of later evidence is contradicted by the earlier one."""
     before = packed(desk.take(), tmp_path / "before.zip")

@@ -25,8 +25,10 @@ from typing import Any, NamedTuple, NoReturn
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-FORMAT = "simsvc-evidence/1"
+FORMATS = FIRST_FORMAT, FORMAT = "simsvc-evidence/1", "simsvc-evidence/2"
+"""The first has no state.json."""
 NEEDED = ("MANIFEST.json", "log/checkpoint", "log/keys", "log/events.jsonl")
+STATE, DAMAGE = "state.json", "log/damage"
 MOST_FILES, MOST_FILE_BYTES, MOST_BYTES = 10_000, 64 << 20, 512 << 20
 """What is read at most, unpacked, so that no file can fill the memory."""
 MOST_NOTE_BYTES = 1 << 20
@@ -120,13 +122,14 @@ def check_manifest(files: dict[str, bytes], report: Report) -> None:
     """Check that the ZIP has exactly the files of MANIFEST.json."""
     try:
         manifest = parsed(files["MANIFEST.json"])
-        listed = dict(manifest["files"])
-        as_written = json.dumps({"format": FORMAT, "files": listed}, indent=1, sort_keys=True) + "\n"
+        written, listed = FORMATS[FORMATS.index(manifest["format"])], dict(manifest["files"])
+        as_written = json.dumps({"format": written, "files": listed}, indent=1, sort_keys=True) + "\n"
     except BROKEN:
         report.check(False, "MANIFEST.json cannot be understood.")
         return
     present = {name: sha256(data) for name, data in files.items() if name != "MANIFEST.json"}
     wrong = [] if as_written.encode() == files["MANIFEST.json"] else ["MANIFEST.json was changed."]
+    wrong += ["state.json is missing."] if written == FORMAT and STATE not in listed else []
     for name in sorted(listed.keys() | present.keys()):
         if name not in present:
             wrong.append(f"{name} is missing.")
@@ -341,6 +344,9 @@ def _proved(line: str, note: Note, report: Report) -> list[Event]:
     leaf, content, salt = parsed(given["leaf"]), given["content"], given["salt"]
     title = f"event {leaf['seq']} of {leaf['at']} ({leaf['kind']}, {leaf['subject']})"
     proof = [bytes.fromhex(text) for text in given["proof"]]
+    if leaf["seq"] > note.size:
+        report.check(False, f"The {title} is not in the signed tree, which ends with event {note.size}.")
+        return []
     included = is_included(leaf["seq"] - 1, given["leaf"].encode(), proof, note)
     if not included or given["index"] != leaf["seq"] - 1:
         report.check(
@@ -480,12 +486,212 @@ def _check_decisions(title: str, file: dict[str, Any], events: list[Event], repo
         report.check(not wrong, f"The decisions on {title} are what was logged: {made}.", bad)
 
 
+TABLES = {"users": "Account", "tokens": "Token", "batches": "Batch"}
+CHANGES = {
+    "added": {"disabled": False},
+    "disabled": {"disabled": True},
+    "enabled": {"disabled": False},
+    "second_factor_set": {"second_factor": True},
+    "second_factor_removed": {"second_factor": False},
+}
+"""What a change of an account says by its name alone."""
+
+
+class Word(NamedTuple):
+    """The log's last word on a row: each fact with the number of the event that says it."""
+
+    facts: dict[str, tuple[Any, int]]
+    seq: int
+
+
+def check_damage(files: dict[str, bytes], _events: list[Event], report: Report) -> None:
+    """Say what was wrong with the log when this was taken, as whoever took it was told."""
+    for line in files.get(DAMAGE, b"").decode(errors="replace").splitlines():
+        report.check(False, f"The log was damaged when this was taken: {line}")
+
+
+def check_state(files: dict[str, bytes], events: list[Event], known: list[Event], report: Report) -> None:
+    """Check what tables and files said when this was taken against the log's last word on each.
+
+    `known` are events of earlier evidence, whose word counts, too, unless a later event says otherwise.
+    """
+    if STATE not in files:
+        say("note   Evidence of this format says nothing of accounts, tokens, batches, index and model.")
+        return
+    state = parsed(files[STATE])
+    every = sorted({event.seq: event for event in (*known, *events)}.values(), key=lambda event: event.seq)
+    heard = [event for event in every if event.seq <= state["up_to"]]
+    words = _last_words(heard)
+    for table, title in TABLES.items():
+        for key, row in sorted(state[table].items()):
+            _check_row(f"{title} {key}", row, words.get((table, key)), report)
+    about = [event for event in events if event.subject.startswith(("estimate:", "case:"))]
+    for prefix, table in (("user:", "users"), ("token:", "tokens")):
+        acted = {event.actor.removeprefix(prefix) for event in about if event.actor.startswith(prefix)}
+        for key in sorted(acted - state[table].keys()):
+            report.check(False, f"state.json says nothing of {TABLES[table]} {key}, which acted here.")
+    _check_photos(state["batch_photos"], files, heard, report)
+    served = [event for event in heard if event.seq <= state["served"]["up_to"]]
+    _check_index(state["served"]["index"], served, report)
+    _check_model(state["served"]["model"], served, report)
+
+
+def _last_words(heard: list[Event]) -> dict[tuple[str, str], Word]:
+    """Return the last word on each row, by table and key."""
+    words: dict[tuple[str, str], Word] = {}
+    began = [event.seq for event in heard if event.subject == "state"]
+    for event in heard:
+        for table, key, facts in _facts(event) if event.seq not in began[1:] else ():
+            said = words[table, key].facts if (table, key) in words else {}
+            said.update({name: (value, event.seq) for name, value in facts.items()})
+            words[table, key] = Word(said, event.seq)
+    return words
+
+
+def _facts(event: Event) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return what an event says of rows: (table, key, facts)."""
+    said, key = event.said or {}, event.subject.partition(":")[2]
+    if event.kind == "settings" and event.subject == "state":  # what the tables held when the log began
+        return [(table, row, facts) for table in TABLES for row, facts in said.get(table, {}).items()]
+    if event.kind == "account":
+        told = {name: said[name] for name in ("role", "team", "mail", "keys_sha256") if name in said}
+        return [("users", key, told | CHANGES.get(str(said.get("change")), {}))]
+    if event.kind == "token":
+        facts: dict[str, Any] = {"revoked": said.get("what") == "revoked"}
+        if "scopes" in said:
+            facts["scopes"] = sorted(said["scopes"])
+        if "expires_at" in said:
+            facts["expires_at"] = datetime.fromisoformat(said["expires_at"]).astimezone(UTC).isoformat()
+        if "secret_sha256" in said:
+            facts["secret_sha256"] = said["secret_sha256"]
+        return [("tokens", key, facts)]
+    if event.kind == "batch" and "photos" in said:
+        return [("batches", key, {"photos": said["photos"], "by": event.actor})]
+    return []
+
+
+def _check_row(title: str, row: dict[str, Any] | None, word: Word | None, report: Report) -> None:
+    if row is None and word is None:
+        say(f"note   {title} is in no table, and no event says that it ever was.")
+    elif word is None:
+        report.check(False, f"{title} has no event: it was not written by simsvc.")
+    elif row is None:
+        report.check(False, f"{title} is missing, but the log's last word on it is event {word.seq}.")
+    else:
+        wrong = [
+            _unlike(name, row.get(name), value, seq)
+            for name, (value, seq) in sorted(word.facts.items())
+            if row.get(name) != value
+        ]
+        told = (f"{name} {_plain(row[name])}" for name in sorted(row) if not name.endswith("_sha256"))
+        good = f"{title} is as the log says: {', '.join(told)}."
+        report.check(not wrong, good, f"{title}: {'; '.join(wrong)}.")
+
+
+def _unlike(name: str, now: Any, logged: Any, seq: int) -> str:
+    if name.endswith("_sha256"):
+        return f"{name} is another one than in the log's last word (event {seq})"
+    return f"{name} is {_plain(now)}, but the log's last word (event {seq}) is {_plain(logged)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value in {"", None} else str(value)
+
+
+def _check_photos(
+    photos: dict[str, Any], files: dict[str, bytes], heard: list[Event], report: Report
+) -> None:
+    """Check what became of photos in batches against the batch's last event and the record."""
+    names = [name for name in files if name.startswith("records/")]
+    records = {name[8:-5]: parsed(files[name])["logged"]["estimate"] for name in names}
+    ended = {event.subject[6:]: event for event in heard if event.kind == "batch" and event.says("results")}
+    logged = {
+        f"{batch}/{number}": (result, event.seq)
+        for batch, event in ended.items()
+        for number, result in enumerate(event.says("results"))
+    }
+    ours = {place for place, (result, _) in logged.items() if result in records}
+    for place in sorted(photos.keys() | ours):
+        now, (result, seq) = photos.get(place), logged.get(place, (None, 0))
+        title = f"Photo {place} of a batch"
+        if now is None:
+            report.check(False, f"{title} is missing, but the log's last word (event {seq}) is {result}.")
+            continue
+        wrong = [_unlike("its result", now["result"], result, seq)] if seq and now["result"] != result else []
+        record = records.get(now["result"], {})
+        wrong += [
+            f"{name} is {_plain(now[name])}, but its record says {_plain(record[name])}"
+            for name in ("status", "code", "age_years")
+            if record and now[name] != record[name]
+        ]
+        good = f"{title} became record {now['result']}, as that and the log say."
+        report.check(not wrong, good, f"{title}: {'; '.join(wrong)}.")
+
+
+def _check_index(index: dict[str, Any] | None, heard: list[Event], report: Report) -> None:
+    """Check which index build was in service: one that was logged, with its manifest, switched to last."""
+    if index is None:
+        say("note   No index build was in service when this was taken.")
+        return
+    title, subject = f"Index build {index['label']}", f"index:{index['label']}"
+    builds = [event for event in heard if event.kind == "build" and event.subject == subject]
+    made = {event.says("manifest_sha256") for event in builds}
+    switches = [event for event in heard if event.kind == "index_switch"]
+    wrong = ""
+    if not made - {None}:
+        wrong = "was put into service without simsvc: the log does not have it"
+    elif index["manifest_sha256"] not in made:
+        wrong = "has another manifest than the log says, or none"
+    elif switches and switches[-1].subject != subject:
+        word = f"the log's last word (event {switches[-1].seq}) is {switches[-1].subject[6:]}"
+        wrong = f"is named as the one in service, but {word}"
+    report.check(not wrong, f"{title} was in service, as the log says.", f"{title} {wrong}.")
+    _check_served_files(title, index["files"], report)
+
+
+def _check_model(model: dict[str, Any] | None, heard: list[Event], report: Report) -> None:
+    """Check which model was in service: the one of the last switch."""
+    if model is None:
+        say("note   There was no model in service when this was taken.")
+        return
+    title = f"Model {model['version']} ({model['bundle_sha256'][:12]})"
+    switches = [event for event in heard if event.kind == "model_switch"]
+    seqs = [event.seq for event in switches if event.says("bundle_sha256") == model["bundle_sha256"]]
+    if seqs and seqs[-1] == switches[-1].seq:
+        report.check(True, f"{title} was in service, as event {seqs[-1]} says.")
+    elif seqs:
+        say(f"note   {title} is that of event {seqs[-1]}; event {switches[-1].seq} put another in service.")
+    elif model["origin"]:
+        say(f"note   {title} is installed, and was not in service yet, as far as this evidence says.")
+    else:
+        report.check(False, f"{title} was put there without simsvc: the log does not have it.")
+    _check_served_files(title, model["files"], report)
+
+
+def _check_served_files(title: str, found: dict[str, Any] | None, report: Report) -> None:
+    if found is None:
+        say(f"note   The files of {title} could not be looked at when this was taken.")
+    elif found["changed"]:
+        names = ", ".join(found["changed"])
+        report.check(False, f"{title} has files that are not as listed when it was made: {names}.")
+    elif found["checked"] == "now":
+        good = f"{title} has the files that were listed when it was made: {found['count']} hashed."
+        report.check(True, good)
+    else:
+        size = f"{found['size_bytes'] / 1e9:.1f} GB"
+        say(f"note   The files of {title} ({size}) were not hashed for this, but lately, and were as listed.")
+
+
 def check_handed_over(files: dict[str, bytes], events: list[Event], report: Report) -> None:
     """Check that the log says who took this evidence: which files, and of each record which events."""
     exports = [event for event in events if event.kind == "export" and event.says("what") == "evidence"]
     taken = {event.subject: event for event in exports}
     noted = {name: digest for event in taken.values() for name, digest in event.says("files").items()}
-    parts = ("records/", "crops/", "models/", "builds/")
+    parts = ("records/", "crops/", "models/", "builds/", STATE)
     held = {name: sha256(data) for name, data in files.items() if name.startswith(parts)}
     wrong = sorted(name for name in held.keys() | noted.keys() if held.get(name) != noted.get(name))
     for subject, event in taken.items():
@@ -496,6 +702,8 @@ def check_handed_over(files: dict[str, bytes], events: list[Event], report: Repo
     last = max(taken.values(), default=None, key=lambda event: event.seq)
     good = f"This evidence was handed over by {last.actor} at {last.at}: event {last.seq}." if last else ""
     bad = f"The log does not say that this was handed over, or more was: {', '.join(wrong)}."
+    if DAMAGE in files:
+        bad = "The event that says who took this evidence is in no signed tree: nothing proves what it was."
     report.check(not wrong, good, bad)
 
 
@@ -504,11 +712,16 @@ BREAKS = "The log that you were shown later is not a continuation of the one tha
 
 
 def check_later(
-    later: bytes | dict[str, bytes], files: dict[str, bytes], given: list[Key], report: Report
+    later: bytes | dict[str, bytes],
+    files: dict[str, bytes],
+    known: list[Event],
+    given: list[Key],
+    report: Report,
 ) -> None:
     """Check that what was published later continues the log of the evidence, which holds by itself.
 
-    It is later evidence, or a checkpoint with the proof that it contains that of the evidence.
+    It is later evidence, or a checkpoint with the proof that it contains that of the evidence, whose events
+    are `known`.
     """
     note, held = Note.of(files["log/checkpoint"]), given
     if not any(key.kind == LOG_KEY for key in given):
@@ -517,14 +730,19 @@ def check_later(
     whose = "the key that you gave" if held is given else "the key that signed the earlier one"
     if isinstance(later, dict):
         say("note   What follows is about the later evidence.")
-        newer = _check_alone(later, held, report, whose)
+        alone = _check_alone(later, held, report, known, whose)
+        newer = alone[0] if alone else None
         wrong, count = _compared(files, note, later, newer) if newer else ("", 0)
+        if newer and not wrong:
+            _check_none_left_out(files, note, later, newer, report)
     else:
         newer, proof = _read_proof(later)
         good = [key for key in held if key.name == newer.origin and newer.signed_by(key) == "signed"]
         report.check(bool(good), f"The later checkpoint of {newer.size} events is signed by {whose}.")
         wrong, count = _contained(note, newer, proof), note.size
-    if newer:
+    if newer and not wrong and isinstance(later, dict) and DAMAGE in later:
+        say("note   The last checkpoint of that log continues yours. The log itself is damaged, see above.")
+    elif newer:
         report.check(not wrong, f"{CONTINUES}: its first {count} events are the same.", f"{BREAKS}: {wrong}.")
 
 
@@ -565,10 +783,6 @@ def _compared(files: dict[str, bytes], held: Note, later: dict[str, bytes], newe
             return f"event {seq} is another one", 0
         if mine[seq][1] != theirs[seq][1]:
             return f"something before event {seq} was changed, put in or taken out", 0
-    missing = sorted(mine.keys() - theirs.keys())
-    if missing and not sizes:
-        listed = ", ".join(map(str, missing[:10])) + (" ..." if missing[10:] else "")
-        say(f"note   The later evidence is not about these events of yours: {listed}. Ask for it by record.")
     if not both:
         return sizes or _contained(held, newer, None), 0
     left = held.size - both[-1]
@@ -576,6 +790,32 @@ def _compared(files: dict[str, bytes], held: Note, later: dict[str, bytes], newe
         ask = f"`flask audit consistency {held.size}` prints the proof"
         say(f"note   So the last {left} events of your checkpoint are not compared: {ask}.")
     return sizes, held.size if newer.size == held.size else both[-1]
+
+
+def _check_none_left_out(
+    files: dict[str, bytes], held: Note, later: dict[str, bytes], newer: Note, report: Report
+) -> None:
+    """Check that later evidence about the same records has every event about them that the earlier one has.
+
+    Who looked is not told to everyone who may take evidence, so that such events may be left out.
+    """
+    mine, theirs = _leaves(files, held), _leaves(later, newer)
+    lines = later["log/events.jsonl"].decode().split("\n")
+    about = {f"estimate:{name[8:-5]}" for name in later if name.startswith("records/")}
+    about |= {parsed(parsed(line)["leaf"])["subject"] for line in filter(None, lines)}
+    missing = {seq: parsed(mine[seq][0]) for seq in sorted(mine.keys() - theirs.keys())}
+    missing = {seq: leaf for seq, leaf in missing.items() if leaf["subject"].startswith("estimate:")}
+    lost = [seq for seq, leaf in missing.items() if leaf["subject"] in about and leaf["kind"] != "read"]
+    if lost:
+        same = "which is about the same record"
+        report.check(False, f"These events of yours are not in the later evidence, {same}: {_few(lost)}.")
+    others = _few([seq for seq in missing if seq not in lost])
+    if others:
+        say(f"note   The later evidence is not about these events of yours: {others}. Ask for it by record.")
+
+
+def _few(seqs: list[int]) -> str:
+    return ", ".join(map(str, seqs[:10])) + (" ..." if seqs[10:] else "")
 
 
 def _leaves(files: dict[str, bytes], note: Note) -> dict[int, tuple[str, bytes]]:
@@ -592,9 +832,10 @@ def _leaves(files: dict[str, bytes], note: Note) -> dict[int, tuple[str, bytes]]
 def check(files: dict[str, bytes], keys: list[Key], later: bytes | dict[str, bytes] | None = None) -> int:
     """Check everything, say what holds and what does not, and return how much does not."""
     report = Report()
-    if _check_alone(files, keys, report) and later is not None:
+    alone = _check_alone(files, keys, report, [])
+    if alone and later is not None:
         try:
-            check_later(later, files, keys, report)
+            check_later(later, files, alone[1], keys, report)
         except BROKEN:
             report.check(
                 False, "What you were shown later is neither evidence nor a checkpoint with its proof."
@@ -603,21 +844,32 @@ def check(files: dict[str, bytes], keys: list[Key], later: bytes | dict[str, byt
 
 
 def _check_alone(
-    files: dict[str, bytes], keys: list[Key], report: Report, whose: str = "the key that you gave"
-) -> Note | None:
-    """Check one piece of evidence, and return its checkpoint if that holds."""
+    files: dict[str, bytes],
+    keys: list[Key],
+    report: Report,
+    known: list[Event],
+    whose: str = "the key that you gave",
+) -> tuple[Note, list[Event]] | None:
+    """Check one piece of evidence, and return checkpoint and events, unless the checkpoint does not hold.
+
+    `known` are events of earlier evidence.
+    """
     check_manifest(files, report)
     note = check_checkpoint(files, keys, report, whose)
     if note is None:
         report.check(False, "Without a checkpoint that holds, nothing proves the events and records.")
         return None
     events = read_events(files, note, report)
-    for step in (check_times, check_erased, check_records, check_handed_over):
+
+    def check_rows(files: dict[str, bytes], events: list[Event], report: Report) -> None:
+        check_state(files, events, known, report)
+
+    for step in (check_damage, check_times, check_erased, check_records, check_rows, check_handed_over):
         try:
             step(files, events, report)
         except BROKEN:
             report.check(False, "A part of the evidence is not written as simsvc writes it.")
-    return note
+    return note, events
 
 
 def read_later(place: str) -> bytes | dict[str, bytes]:

@@ -39,15 +39,14 @@ class Attack:
         change: does it.
         verify: words of what `flask audit verify` says of it.
         witness: words of what the witness shows, without the file beside the key; "" if nothing.
-        later: words of what the examiner is told who has evidence from before and asks for it again; "" if
-            nothing: what was changed is not about the case.
+        later: words of what the examiner is told who has evidence from before and asks for it again.
     """
 
     name: str
     change: Callable[[Copy], None]
     verify: str
-    witness: str = ""
-    later: str = ""
+    witness: str
+    later: str
 
 
 WIDENED = '["estimate", "admin"]'
@@ -82,20 +81,30 @@ ATTACKS = (
         "make an account admin",
         sql("UPDATE users SET role = 'admin' WHERE name_key = 'anna'"),
         "role is admin instead of underwriter",
+        "",
+        "role is admin, but the log's last word",
     ),
     Attack(
         "widen a token",
         sql(f"UPDATE tokens SET scopes = '{WIDENED}' WHERE public_id = '{TOKEN}'"),
         "scopes is admin, estimate instead of estimate",
+        "",
+        "scopes is admin, estimate, but the log's last word",
     ),
     Attack(
         "change a result in a batch",
         sql("UPDATE batch_photos SET age_years = 20 WHERE position = 0"),
         "does not agree with the record",
+        "",
+        "age_years is 20",
     ),
-    Attack("swap the index", swap_index, "the log does not have it"),
-    Attack("swap the model", swap_model, "was not in service before"),
+    Attack("swap the index", swap_index, "the log does not have it", "", "the log does not have it"),
+    Attack("swap the model", swap_model, "was not in service before", "", "the log does not have it"),
     Attack(
-        "change a file of the index while it is mapped", change_mapped_file, "was changed while it was in"
+        "change a file of the index while it is mapped",
+        change_mapped_file,
+        "was changed while it was in",
+        "",
+        "has files that are not as listed",
     ),
 )

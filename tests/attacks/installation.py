@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from tests.simsvc.store.helpers import ESTIMATED
 from tests.small_site import drawn_photo, make_small_site, moved_to
 
 CASE, TOKEN, BATCH, FACES = "K-1", "0123456789ab", "b" * 32, 8
-PERSON = "a" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +113,10 @@ def _live(copy: Copy) -> None:
     services = copy.services
     services.log_start()
     services.switcher().use(str(services.shelf.current()))
-    _let_in(services)
+    anna = _let_in(services)
     first = _estimated(services, 1)
-    services.decisions.add(first, DecisionDraft("need_more", note="a newer photo"), PERSON, 0, services.now())
-    _send_batch(services)
+    services.decisions.add(first, DecisionDraft("need_more", note="a newer photo"), anna, 0, services.now())
+    _send_batch(services, anna)
     services.log_keeper.checkpoint()
     copy.command("audit")("witnesses")
     copy.command("backup")("create", str(copy.backup))
@@ -125,27 +124,32 @@ def _live(copy: Copy) -> None:
     copy.databases.keep("older")
     shutil.copytree(copy.key_folder, copy.home / "older-keys")
     last = _estimated(services, 2)
-    services.decisions.add(last, DecisionDraft("accept"), PERSON, 0, services.now())
+    services.decisions.add(last, DecisionDraft("accept"), anna, 0, services.now())
     copy.command("audit")("evidence", CASE, "--out", str(copy.before))
     copy.command("audit")("witnesses")
     services.database.close()
 
 
-def _let_in(services: Services) -> None:
+def _let_in(services: Services) -> str:
+    """Let in two people and a program, and return the underwriter's ID."""
     now = datetime.now(UTC)
     services.users.add("Boss", "boss", "admin", now)
-    services.users.add("Anna", "anna", "underwriter", now)
+    anna = services.users.add("Anna", "anna", "underwriter", now)
     token = Token(TOKEN, "intake", ("estimate",), now, None, now + timedelta(days=90))
     services.token_book.add(token, "dd" * 32)
+    return anna.id
 
 
 def _estimated(services: Services, seed: int) -> str:
-    made = estimate(drawn_photo(seed), f"{seed}.jpg", services.pipeline(), declared=Declaration(CASE))
-    return made.id
+    """Have the program send a photo of the case."""
+    pipeline, declared = services.pipeline(), Declaration(CASE)
+    photo, name, sender = drawn_photo(seed), f"{seed}.jpg", f"token:{TOKEN}"
+    return estimate(photo, name, pipeline, asked_by=sender, declared=declared).id
 
 
-def _send_batch(services: Services) -> None:
+def _send_batch(services: Services, by: str) -> None:
+    """Have photos sent together, of which the first one is of the case."""
     book = services.batch_book
-    book.add(BATCH, "photos.zip", [NewPhoto("a"), NewPhoto("b")], PERSON, services.now())
-    for position in range(2):
-        book.recorder(BATCH, position).record(ESTIMATED)
+    book.add(BATCH, "photos.zip", [NewPhoto("a"), NewPhoto("b")], by, services.now())
+    for position, case in enumerate((CASE, "K-2")):
+        book.recorder(BATCH, position).record(replace(ESTIMATED, asked_by=by, declared=Declaration(case)))

@@ -18,6 +18,7 @@ PLAIN = (
     (re.compile(r" \(\d{4}-\d\d-\d\d [\d:]+ UTC\)"), ""),
     (re.compile(r" of \d{4}-\d\d-\d\dT[\d:.]+Z"), ""),
     (re.compile(r"\b(?:estimate:)?[0-9a-f]{32}\b"), "ID"),
+    (re.compile(r" \([0-9a-f]{12}\)"), ""),
     (re.compile(r"\bdemo/b-[0-9a-f]{12}\b"), "demo/b-ID"),
     (re.compile(r"The log that you were shown later is not a continuation of the one that you hold: "), ""),
     (re.compile(r"the witness witness.jsonl"), "the witness"),

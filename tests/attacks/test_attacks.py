@@ -60,6 +60,6 @@ def test_the_documentation_has_every_attack_once() -> None:
 
 def test_without_an_attack_nothing_is_named(on_sqlite: Installation) -> None:
     """The installation fits, and evidence that is taken later continues what was taken before."""
-    nobody = Attack("none", lambda _copy: None, "")
+    nobody = Attack("none", lambda _copy: None, "", "", "")
     found = tried(on_sqlite, nobody)
     assert (found.verify, found.before, found.later) == ((), (), ())

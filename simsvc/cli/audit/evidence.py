@@ -12,6 +12,7 @@ from simsvc.adapters.ops.atomic_files import replace_bytes
 from simsvc.adapters.results.evidence_zip import write_evidence
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
+from simsvc.domain.audit.evidence import DAMAGE
 from simsvc.errors import AuditError
 from simsvc.values.events import COMMAND
 from simsvc.wiring.audit.evidence import evidence_taker
@@ -27,7 +28,8 @@ from simsvc.wiring.audit.evidence import evidence_taker
 def evidence_command(case: str | None, records: tuple[str, ...], out: Path) -> None:
     """Write evidence about CASE, or about single records, that anyone can check without simsvc.
 
-    The log notes it, and a checkpoint is made.
+    The log notes it, and a checkpoint is made. Where the log is damaged, the last checkpoint is used, and the
+    evidence says what is wrong.
     """
     if case is None and not records:
         raise click.UsageError("Name a case, or a record with --record ID.")
@@ -39,4 +41,6 @@ def evidence_command(case: str | None, records: tuple[str, ...], out: Path) -> N
             replace_bytes(out, packed.getvalue())
         except OSError:
             raise AuditError("unwritable", file=str(out)) from None
+    for line in files.get(DAMAGE, b"").decode().splitlines():
+        click.echo(f"The log is damaged, and the evidence says so: {line}", err=True)
     click.echo(f"The evidence is in {out}. To check it: python verify.py {out.name}")

@@ -9,17 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from simsvc.domain.audit.chain import event_bytes
 from simsvc.domain.audit.content import decision_content, estimate_content
 from simsvc.domain.estimate.output.serialize import describe, describe_decision
-from simsvc.values.audit.evidence import BuildFacts, EvidenceRecord, Files, Gathered, ProvedEvent, ProvedLog
+from simsvc.values.audit.evidence import (
+    BuildFacts,
+    EvidenceRecord,
+    Files,
+    Gathered,
+    InService,
+    ProvedEvent,
+    ProvedLog,
+    StateNow,
+)
 from simsvc.values.audit.log import LogKey
-from simsvc.values.events import EventKind, NewEvent
+from simsvc.values.events import EventKind, NewEvent, actor_of
 
-FORMAT = "simsvc-evidence/1"
+FORMAT = "simsvc-evidence/2"
+STATE_FILE, DAMAGE = "state.json", "log/damage"
 EVIDENCE = "evidence"
 """What the event says was exported."""
 
@@ -46,6 +56,22 @@ def record_files(record: EvidenceRecord) -> dict[str, bytes]:
 def build_files(build: BuildFacts) -> dict[str, bytes]:
     """Return the file of an index build."""
     return {f"builds/{build.label}.json": _document(asdict(build))}
+
+
+def state_files(state: StateNow, served: InService) -> dict[str, bytes]:
+    """Return the file with what tables and files say now; the log's word on that is part of its events."""
+    said = asdict(replace(state, events=()))
+    del said["events"]
+    return {STATE_FILE: _document({**said, "served": asdict(served)})}
+
+
+def actors_of(gathered: Gathered) -> set[str]:
+    """Return who acted on records: the actors of their events, and those of earlier decisions."""
+    decided = (made.decided_by for one in gathered.records for made in one.decisions)
+    names = {f"estimate:{record_id}" for record_id in gathered.record_ids}
+    names |= {logged.event.subject for logged in gathered.events if logged.event.subject.startswith("case:")}
+    acted = {logged.event.actor for logged in gathered.events if logged.event.subject in names}
+    return acted | set(map(actor_of, decided))
 
 
 def export_event(record_id: str, actor: str, files: Files, gathered: Gathered) -> NewEvent:
@@ -78,6 +104,7 @@ def log_files(log: ProvedLog) -> dict[str, bytes]:
         "log/checkpoint": log.note.encode(),
         "log/keys": "".join(map(_key_line, log.keys)).encode(),
         "log/events.jsonl": "".join(map(_event_line, log.events)).encode("utf-8", "surrogateescape"),
+        **({DAMAGE: "".join(f"{line}\n" for line in log.damage).encode()} if log.damage else {}),
     }
 
 

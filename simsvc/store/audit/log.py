@@ -90,6 +90,19 @@ class EventLog(Store):
                 lambda: held.read(lambda _connection: self._served()),
             )
 
+    def while_unchanged(self, read: Callable[[], Read]) -> tuple[int, Read]:
+        """Read files while nobody logs or switches; return the number of the last event then, and the result.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+
+        def found(connection: Connection) -> tuple[int, Read]:
+            last = last_event(connection)
+            return (last.seq if last else 0), read()
+
+        return _HeldLog(self._database).read(found)
+
     def _face_sets(self, connection: Connection) -> FaceSets | None:
         """Read the file of face changes."""
         if self._face_sha256s is None:

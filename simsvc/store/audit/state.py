@@ -41,7 +41,7 @@ UNREADABLE = (ValueError, TypeError, OperationalError)
 
 @dataclass(frozen=True, slots=True)
 class StateTable:
-    """How a table is read: its rows by `order`, each with its key and its facts."""
+    """How a table is read: its rows by `order`, each with its key, the first of `columns`, and its facts."""
 
     order: Any
     columns: tuple[Any, ...]
@@ -63,7 +63,7 @@ class StateTable:
         try:
             found = self._read(session, page)
         except UNREADABLE:
-            found = [each for number in page for each in self._read_or_nothing(session, number)]
+            found = [each for number in page for each in self.read_or_nothing(session, number)]
         yield from found
 
     def _read(self, session: Session, page: Sequence[int]) -> list[tuple[str, Facts]]:
@@ -71,7 +71,8 @@ class StateTable:
         rows = session.execute(select(*self.columns).where(bounds).order_by(self.order))
         return [(self.key(row), self.facts(row)) for row in rows]
 
-    def _read_or_nothing(self, session: Session, number: int) -> list[tuple[str, Facts]]:
+    def read_or_nothing(self, session: Session, number: int) -> list[tuple[str, Facts]]:
+        """Return the row with this number; without facts under another key if it cannot be read."""
         try:
             return self._read(session, [number])
         except UNREADABLE:
@@ -182,6 +183,16 @@ TABLES = {
     ),
 }
 """By name: all of `domain.audit.state.WHOLE_TABLES`."""
+
+
+def rows_by_key(session: Session, table: str, keys: Iterable[str]) -> dict[str, Facts | None]:
+    """Return the rows of one of `TABLES` with these public IDs; None where there is no such row."""
+    read, wanted = TABLES[table], sorted(keys)
+    numbers = select(read.order).where(read.columns[0].in_(wanted)).order_by(read.order)
+    found = [
+        each for number in session.scalars(numbers).all() for each in read.read_or_nothing(session, number)
+    ]
+    return {**dict.fromkeys(wanted), **{key: facts for key, facts in found if key in wanted}}
 
 
 def named_rows(session: Session, table: str, keys: Iterable[str]) -> Iterator[tuple[str, Facts]]:

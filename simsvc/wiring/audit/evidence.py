@@ -10,13 +10,16 @@ from simsvc import evidence
 from simsvc.adapters.inference.model_documents import model_documents
 from simsvc.domain.audit.tree.merkle import Hashes, consistency_proof, inclusion_proof
 from simsvc.domain.audit.tree.tiles import in_tiles
+from simsvc.errors import LogDiffers
 from simsvc.flows.audit.keep_log import LogKeeper
 from simsvc.flows.audit.take_evidence import EvidenceTaker
 from simsvc.store.audit.cosignatures import CosignatureStore
 from simsvc.store.audit.evidence import EvidenceStore
+from simsvc.store.audit.evidence_state import EvidenceStateStore
 from simsvc.store.audit.log_tiles import LogTree
 from simsvc.values import RecordedEstimate
 from simsvc.values.audit.log import LogKey, SignedCheckpoint
+from simsvc.wiring.audit.in_service import in_service
 from simsvc.wiring.services import Services
 
 ENCLOSED = ("README.txt", "verify.py")
@@ -32,6 +35,18 @@ class KeptLog:
     tree: LogTree
     cosignatures: CosignatureStore
     hashes: Hashes
+
+    def damage(self) -> LogDiffers | None:
+        """Return why the tree cannot be continued with the events of now, if it cannot."""
+        try:
+            self.keeper.integrate()
+        except LogDiffers as problem:
+            return problem
+        return None
+
+    def newest(self) -> SignedCheckpoint | None:
+        """Return the last checkpoint."""
+        return self.tree.newest()
 
     def checkpoint(self) -> SignedCheckpoint:
         """Return a signed checkpoint of all events."""
@@ -68,6 +83,8 @@ def evidence_taker(services: Services, *, tells_reads: bool = True) -> EvidenceT
     folder = Path(evidence.__file__).parent
     return EvidenceTaker(
         EvidenceStore(services.database),
+        EvidenceStateStore(services.database),
+        lambda: in_service(services.settings, services.log, services.database.unlimited(), services.shelf),
         _kept_log(services),
         services.log.note_all,
         lambda recorded: _model_files(services, recorded),

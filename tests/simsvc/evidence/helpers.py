@@ -23,6 +23,7 @@ from simsvc.domain.audit.chain import event_bytes
 from simsvc.evidence import verify
 from simsvc.flows.audit.take_evidence import EvidenceTaker
 from simsvc.store.audit.evidence import EvidenceStore
+from simsvc.store.audit.evidence_state import EvidenceStateStore
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
 from simsvc.store.records.erasure import ErasureStore
@@ -30,6 +31,7 @@ from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.reviews.referrals import ReferralStore
 from simsvc.values import DecisionDraft, Declaration
+from simsvc.values.audit.evidence import InService
 from simsvc.values.audit.log import LogKey, SignedCheckpoint
 from simsvc.values.events import COMMAND, EventKind, NewEvent
 from simsvc.values.referrals import Addressee, ReferralDraft
@@ -122,6 +124,12 @@ class SmallLog:
         lines = "".join(signer.line(body) for signer in (self.signer, *self.witnesses))
         return SignedCheckpoint(len(leaves), root(leaves), NOW, f"{body}\n{lines}")
 
+    def damage(self) -> None:
+        """Find none: this tree is made of whatever the log says."""
+
+    def newest(self) -> SignedCheckpoint | None:
+        return self.earlier
+
     def inclusion(self, index: int, size: int) -> list[bytes]:
         return path(index, self.leaves(size))
 
@@ -148,22 +156,37 @@ class SmallLog:
         self.signer, self.witnesses = new, ()
 
 
+NOTHING_SERVED = InService(0)
+
+
 @dataclass
 class Desk:
-    """A database with a case of two records, two decisions and a referral, and other records between them."""
+    """A database with a case of two records, two decisions and a referral, and other records between them.
+
+    Evidence says that `served` is in service, and that the account `taker` took it.
+    """
 
     database: Database
     log: SmallLog
     first: str
     second: str
+    served: InService = NOTHING_SERVED
+    taker: str = "a" * 32
 
     def take(self, case: str | None = "K-1", *records: str) -> dict[str, bytes]:
         """Return the files of evidence."""
         enclosed = {"verify.py": VERIFY.read_bytes(), "README.txt": README.read_bytes()}
         models = {f"models/{MODEL_SHA256}/model.json": MODEL}
-        note = EventLog(self.database).note_all
-        taker = EvidenceTaker(EvidenceStore(self.database), self.log, note, lambda _record: models, enclosed)
-        return taker.take("user:" + "a" * 32, case, records)
+        taker = EvidenceTaker(
+            EvidenceStore(self.database),
+            EvidenceStateStore(self.database),
+            lambda: self.served,
+            self.log,
+            EventLog(self.database).note_all,
+            lambda _record: models,
+            enclosed,
+        )
+        return taker.take(f"user:{self.taker}", case, records)
 
     def erase(self, record_id: str) -> int:
         """Erase a record and return the number of its receipt."""
@@ -201,7 +224,7 @@ def relisted(files: Mapping[str, bytes]) -> dict[str, bytes]:
     digests = {
         name: hashlib.sha256(data).hexdigest() for name, data in files.items() if name != "MANIFEST.json"
     }
-    manifest = {"format": "simsvc-evidence/1", "files": digests}
+    manifest = {"format": f"simsvc-evidence/{2 if 'state.json' in files else 1}", "files": digests}
     return {**files, "MANIFEST.json": (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()}
 
 

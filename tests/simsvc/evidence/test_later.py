@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from simsvc.evidence import verify
+from simsvc.store.audit.log import EventLog
+from simsvc.values.events import COMMAND, EventKind, NewEvent
 from tests.databases import sqlite_database
 from tests.simsvc.evidence.helpers import (
     Desk,
@@ -19,6 +21,7 @@ from tests.simsvc.evidence.helpers import (
     make_desk,
     packed,
     path,
+    relisted,
     root,
     verified,
 )
@@ -140,6 +143,28 @@ def test_events_of_erased_records_are_listed_as_left_out(desk: Desk, before: Pat
     assert "The later evidence is not about these events of yours: 6, 9, 11. Ask" in outcome.text
     assert f"{CONTINUES}: its first 10 events are the same." in outcome.text
     assert "the last 1 events of your checkpoint are not compared" in outcome.text
+
+
+def test_an_event_that_was_left_out_of_later_evidence_is_named(desk: Desk, before: Path) -> None:
+    """Where both are about the same record; who looked may be left out."""
+    EventLog(desk.database).note(NewEvent(EventKind.READ, COMMAND, f"estimate:{desk.first}", {}))
+    before = packed(desk.take(), before)
+    files = desk.take()
+    lines = files["log/events.jsonl"].decode().splitlines(keepends=True)
+    for kind, words in (("decision", "is about the same record: 7, 8."), ("read", "events of yours: 12.")):
+        fewer = "".join(line for line in lines if f'\\"kind\\":\\"{kind}\\"' not in line).encode()
+        later = packed(relisted({**files, "log/events.jsonl": fewer}), before.with_name("later.zip"))
+        outcome = verified(before, "--later", later)
+        assert words in outcome.text, kind
+        assert ("These events of yours" in outcome.failures) == (kind == "decision")
+
+
+def test_later_evidence_about_fewer_records_lacks_only_those(desk: Desk, before: Path) -> None:
+    """Nothing is wrong where one asks for evidence of a single record."""
+    later = packed(desk.take(None, desk.first), before.with_name("later.zip"))
+    outcome = verified(before, "--later", later)
+    assert (outcome.status, outcome.failures) == (0, "")
+    assert "The later evidence is not about these events of yours: 6, 9, 11. Ask" in outcome.text
 
 
 def test_later_evidence_without_an_event_of_both_shows_nothing(desk: Desk, before: Path) -> None:

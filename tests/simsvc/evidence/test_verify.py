@@ -386,7 +386,7 @@ def test_nested_or_odd_json_is_named(files: Mapping[str, bytes]) -> None:
     """JSON that is deep, ambiguous, or of another shape is not written as simsvc writes it."""
     record = next(name for name in sorted(files) if name.startswith("records/"))
     for odd in (b"[" * 100_000, b'{"record": 1, "record": 2}', b"[]", b"null", b"\xff", b'{"record": NaN}'):
-        for name in (record, "log/events.jsonl", "log/checkpoint", "log/keys", "MANIFEST.json"):
+        for name in (record, "state.json", "log/events.jsonl", "log/checkpoint", "log/keys", "MANIFEST.json"):
             other = {**files, name: odd}
             status, said = run(other if name == "MANIFEST.json" else relisted(other))
             assert status == 1, (name, odd[:20])

@@ -9,15 +9,19 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from simsvc.flows.estimates.estimate import estimate
+from simsvc.settings import Settings
 from simsvc.values import DecisionDraft, Declaration, RecordedEstimate
 from simsvc.values.events import EventKind
+from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.services import Services
+from tests.databases import sqlite_database
 from tests.simsvc.evidence.helpers import verified, verified_alone
+from tests.simsvc.store.helpers import tamper
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.records import recorded
 from tests.simsvc.web.signed_in import account, client_of, signed_in
-from tests.small_site import drawn_photo
+from tests.small_site import drawn_photo, moved_to
 
 
 def judged(desk: Services, seed: int, case: str, by: str | None = None) -> RecordedEstimate:
@@ -74,6 +78,28 @@ def test_evidence_holds_after_another_record_of_the_case_was_erased(
         outcome = verified(place)
         assert (outcome.status, outcome.failures) == (0, "")
     assert gone.id.encode() not in b"".join(_files(after).values())
+
+
+def test_evidence_of_a_damaged_log_is_given(site: Settings, tmp_path: Path) -> None:
+    """By page and by API, with status 200: what is wrong stands in the evidence, for whoever checks it."""
+    moved = moved_to(site, sqlite_database(tmp_path / "simsvc.sqlite3"))
+    app = create_app(moved.model_copy(update={"log_key_file": tmp_path / "keys" / "log-key.pem"}))
+    database = app.extensions["simsvc"].database
+    recorded(app, account(app, "underwriter"), "damaged/1")
+    auditor, sender = signed_in(app, "auditor"), program(app, "audit")
+    kept(auditor.get("/evidence/cases/damaged/1"), tmp_path / "before.zip")
+    tamper(
+        database,
+        "DELETE FROM event_contents WHERE seq = (SELECT max(seq) FROM events)",
+        "DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)",
+    )
+    for answer in (
+        auditor.get("/evidence/cases/damaged/1"),
+        sender.get("/api/v1/cases/damaged/1/evidence"),
+    ):
+        outcome = verified(kept(answer, tmp_path / "after.zip"))
+        assert "The log was damaged when this was taken" in outcome.failures
+    database.close()
 
 
 def _files(place: Path) -> dict[str, bytes]:

@@ -101,14 +101,25 @@ run: $(SERVICE)/.ready
 	echo
 	exec $(SERVICE)/bin/gunicorn -c python:simsvc.web.gunicorn_conf --bind 127.0.0.1:$(PORT) 'simsvc.web.app:create_app()'
 
+# temporary files in memory where there is room: most tests make and drop files and databases, whose blocks a disk may discard one
+# by one, so that a PostgreSQL database took 0.35 s of the processor instead of 0.02 s
+define in_memory
+	if [ -w /dev/shm ] && [ "$$(df --output=avail -BG /dev/shm | tail -n 1 | tr -dc 0-9)" -ge 8 ]; then
+	  in_memory="$$(mktemp -d /dev/shm/simsvc.XXXXXX)"
+	  chmod 711 "$$in_memory"
+	  export TMPDIR="$$in_memory"
+	fi
+endef
+
 # four parts that take about as long, beside each other: each waits now and then for what it started, and two cores are to be
 # busy all the time; two parts took a minute longer. One part is shown as it goes on, and the others when they have ended. A new
 # folder is in one of them.
 WITH_BROWSER = $(addprefix tests/simsvc/web/,browser api security traffic)
 WITH_TRAINER = $(addprefix tests/simsvc/,adapters domain)
 test: $(TESTING)/.ready browser postgres servers strace
-	@said="$$(mktemp -d)"; failed=0
-	trap 'rm -rf "$$said"; kill $$(jobs -p) 2>/dev/null || true' EXIT
+	@$(in_memory)
+	said="$$(mktemp -d)"; failed=0
+	trap 'kill $$(jobs -p) 2>/dev/null || true; rm -rf "$$said" $${in_memory:-}' EXIT
 	part() { $(TESTING)/bin/pytest -p no:cacheprovider --durations=15 "$$@" || failed=1; }
 	{ part $(WITH_BROWSER); exit $$failed; } >"$$said/browser" 2>&1 & browser=$$!
 	{ part tests/simsvc/web $(addprefix --ignore=,$(WITH_BROWSER)); exit $$failed; } >"$$said/web" 2>&1 & web=$$!

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from axe_playwright_python.base import AXE_FILE_PATH
 from flask import Flask
@@ -22,19 +23,30 @@ SETTLED = """async () => {
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
 """Nothing moves any more, and what was last changed is drawn."""
-RUN = """async rules => {
-  const found = await axe.run({ runOnly: rules, resultTypes: ["violations"] });
+RUN = """async options => {
+  const found = await axe.run({ ...options, resultTypes: ["violations"] });
   return found.violations.flatMap(rule => rule.nodes.map(
     node => `${rule.id}: ${node.target} ${node.html.slice(0, 200)} ${node.failureSummary}`));
 }"""
 
 
-def violations(page: Page, *, colours_only: bool = False) -> list[str]:
+Look = Literal["everything", "colours", "structure"]
+"""What axe looks at; colours take it most of the time."""
+OPTIONS: dict[Look, object] = {
+    "everything": {"runOnly": {"type": "tag", "values": TAGS}},
+    "colours": {"runOnly": {"type": "rule", "values": OF_COLOUR}},
+    "structure": {
+        "runOnly": {"type": "tag", "values": TAGS},
+        "rules": {name: {"enabled": False} for name in OF_COLOUR},
+    },
+}
+
+
+def violations(page: Page, look: Look = "everything") -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
     page.evaluate(SETTLED)
-    rules = {"type": "rule", "values": OF_COLOUR} if colours_only else {"type": "tag", "values": TAGS}
-    return [f"{page.url}: {found}" for found in page.evaluate(RUN, rules)]
+    return [f"{page.url}: {found}" for found in page.evaluate(RUN, OPTIONS[look])]
 
 
 def in_both_themes(page: Page) -> list[str]:
@@ -43,7 +55,7 @@ def in_both_themes(page: Page) -> list[str]:
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
-        found += violations(page, colours_only=theme == "dark")
+        found += violations(page, "colours" if theme == "dark" else "everything")
     return found
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +43,21 @@ class Seen:
 
     def outside(self, *folders: Path) -> set[str]:
         """Return the files that lie in none of the folders, but for compiled Python beside its source."""
-        own = (*map(str, folders), *OWN_MEMORY)
-        return {path for path in self.written if not path.startswith(own) and "__pycache__" not in path}
+        own = tuple(map(str, folders))
+        return {
+            path
+            for path in self.written
+            if not path.startswith(own) and not _is_own_memory(path) and "__pycache__" not in path
+        }
 
     def foreign(self) -> set[str]:
         """Return the addresses that are not this machine's own."""
         return {address for address in self.addresses if not address.startswith(OWN_ADDRESSES)}
+
+
+def _is_own_memory(path: str) -> bool:
+    """Return whether a path is no file; the tests' own temporary files may lie in shared memory."""
+    return path.startswith(OWN_MEMORY) and not path.startswith(tempfile.gettempdir() + "/")
 
 
 def traced(program: Sequence[str | Path], log: Path) -> list[str]:

@@ -5,6 +5,7 @@ import zipfile
 from datetime import date
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -21,7 +22,13 @@ from tests.simsvc.store.helpers import tamper
 from tests.simsvc.web.programs import program
 from tests.simsvc.web.records import recorded
 from tests.simsvc.web.signed_in import account, client_of, signed_in
-from tests.small_site import drawn_photo, moved_to
+from tests.small_site import drawn_photo, make_small_site, moved_to
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Return an installation whose index in service is the one that its own log has last."""
+    return make_small_site(tmp_path_factory.mktemp("evidence"))
 
 
 def judged(desk: Services, seed: int, case: str, by: str | None = None) -> RecordedEstimate:

@@ -49,7 +49,7 @@ def own_app(site: Settings) -> Iterator[Flask]:
     app.extensions["simsvc"].database.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_site(site: Settings) -> Settings:
     """Return the shared site where underwriters see all records: those of tests may have no owner."""
     return site.model_copy(update={"case_access": "all"})

@@ -27,10 +27,11 @@ KEY = r'name="form_key" value="([\w-]{22})" autocomplete="off"'
 FORM = {"name": "once", "scope": "audit", "days": "30"}
 
 
-@pytest.fixture
-def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
+@pytest.fixture(scope="module")
+def app(site: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    folder = tmp_path_factory.mktemp("once") / "batches"
     app = create_app(
-        site.model_copy(update={"batch_dir": tmp_path / "batches", "sign_in_rate": "1000 per minute"})
+        site.model_copy(update={"batch_dir": folder, "sign_in_rate": "1000 per minute"})
     )
     yield app
     app.extensions["simsvc"].database.close()

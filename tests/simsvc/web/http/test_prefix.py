@@ -46,12 +46,12 @@ class Desk:
         return self.client.open(self.path_prefix + inner, method=method, **more)
 
 
-@pytest.fixture(params=WAYS, ids=list(WAYS))
+@pytest.fixture(scope="module", params=WAYS, ids=list(WAYS))
 def way(request: pytest.FixtureRequest) -> tuple[dict[str, Any], dict[str, str], str]:
     return WAYS[request.param]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(site: Settings, way: tuple[dict[str, Any], dict[str, str], str]) -> Iterator[Flask]:
     app = create_app(
         site.model_copy(

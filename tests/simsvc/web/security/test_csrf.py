@@ -14,7 +14,7 @@ TAKEN, REFUSED = 403, 400
 """A form that is taken is looked at: name and password are wrong."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def secure(site: Settings) -> Iterator[Flask]:
     app = create_app(site.model_copy(update={"tls": True, "sign_in_rate": "90000 per minute"}))
     yield app

@@ -22,7 +22,7 @@ from tests.small_site import drawn_photo
 NEW = "nine brown otters dive"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def desk(site: Settings) -> Iterator[Flask]:
     app = create_app(site.model_copy(update={"sign_in_rate": "1000 per minute"}))
     yield app

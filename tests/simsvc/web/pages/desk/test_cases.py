@@ -30,7 +30,7 @@ from tests.small_site import drawn_photo
 BORN, TAKEN = date(1990, 5, 4), date(2024, 6, 1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(open_site: Settings) -> Iterator[Flask]:
     app = create_app(open_site)
     yield app

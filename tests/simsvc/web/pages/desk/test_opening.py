@@ -19,7 +19,7 @@ from tests.simsvc.web.signed_in import account, client_of, signed_in
 from tests.small_site import drawn_photo
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(site: Settings) -> Iterator[Flask]:
     app = create_app(site.model_copy(update={"sign_in_rate": "1000 per minute"}))
     yield app

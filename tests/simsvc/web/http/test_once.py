@@ -6,7 +6,6 @@ import io
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -30,9 +29,7 @@ FORM = {"name": "once", "scope": "audit", "days": "30"}
 @pytest.fixture(scope="module")
 def app(site: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder = tmp_path_factory.mktemp("once") / "batches"
-    app = create_app(
-        site.model_copy(update={"batch_dir": folder, "sign_in_rate": "1000 per minute"})
-    )
+    app = create_app(site.model_copy(update={"batch_dir": folder, "sign_in_rate": "1000 per minute"}))
     yield app
     app.extensions["simsvc"].database.close()
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from simsvc.store import migrate
 from simsvc.store.database import Database
-from tests.postgres_server import fresh_database, postgres_server
+from tests.postgres_server import create_database, fresh_database, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +61,53 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return sqlite_database(tmp_path / "store.sqlite3")
     return str(request.getfixturevalue("postgres_url"))
+
+
+Fill = Callable[[Database, Path], None]
+"""Fills a database, and a folder beside it."""
+
+
+@pytest.fixture(scope="session")
+def filled_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for what was filled: a folder for each name and kind, and in it SQLite's file."""
+    return tmp_path_factory.mktemp("filled")
+
+
+@pytest.fixture
+def fill_once(
+    database_url: str, filled_before: Path, request: pytest.FixtureRequest
+) -> Callable[[str, Fill, Path], None]:
+    """Return what fills the test's database and a folder: `fill_once(name, fill, folder)`.
+
+    They are copies of what `fill` made of the first database of that kind and name.
+    """
+    url = make_url(database_url)
+    file = Path(str(url.database))
+    on_sqlite = url.get_backend_name() == "sqlite"
+
+    def copy(name: str, template: str) -> None:
+        server = request.getfixturevalue("postgres")
+        with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+            create_database(connection, name, template)
+
+    def put(name: str, fill: Fill, folder: Path) -> None:
+        kept, template = filled_before / f"{name}-{url.get_backend_name()}", f"filled_{name}"
+        if kept.exists():
+            shutil.copytree(kept / "folder", folder, dirs_exist_ok=True)
+            if on_sqlite:
+                shutil.copy(kept / "database", file)
+            else:
+                copy(str(url.database), template)
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        database = Database(database_url)
+        fill(database, folder)
+        database.close()
+        shutil.copytree(folder, kept / "folder")
+        if on_sqlite:
+            shutil.copy(file, kept / "database")
+        else:
+            copy(template, str(url.database))
+
+    return put

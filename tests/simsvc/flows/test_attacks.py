@@ -41,6 +41,7 @@ from simsvc.values import DecisionDraft, NewPhoto
 from simsvc.values.access.tokens import Token
 from simsvc.values.events import COMMAND, EventKind, NewEvent, Verdict
 from simsvc.values.referrals import Addressee, Party, ReferralAct, ReferralDraft
+from tests.databases import Fill
 from tests.simsvc.store.helpers import BUILD, ESTIMATED, FACES, REFUSED, tamper
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
@@ -130,10 +131,16 @@ def live_records(database: Database) -> None:
 
 
 @pytest.fixture
-def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
+def site(database_url: str, fill_once: Callable[[str, Fill, Path], None], tmp_path: Path) -> Iterator[Site]:
     """Return a site in which everything fits."""
+    fill_once("lived", live, tmp_path / "indexes")
     database = Database(database_url)
-    site = Site(database, tmp_path / "indexes")
+    yield Site(database, tmp_path / "indexes")
+    database.close()
+
+
+def live(database: Database, folder: Path) -> None:
+    site = Site(database, folder)
     live_accounts(database)
     live_records(database)
     BuildStore(database).record(BUILD, FACES)
@@ -143,8 +150,6 @@ def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
     ModelSwitchStore(database).note("ab" * 32, "cd" * 32, "face-1", NOW)
     put(site, ChangeSet(ages_years={"f1": 31.0}), "relabel", {"age_years": 31.0, "previous_age_years": 30.0})
     put(site, ChangeSet(removed=frozenset({"f2"})), "remove")
-    yield site
-    database.close()
 
 
 def test_a_site_that_nobody_tampered_with_fits(site: Site) -> None:

@@ -38,6 +38,7 @@ from simsvc.store.database import Database
 from simsvc.store.tables import EventRow
 from simsvc.values.events import COMMAND, EventFilter, EventKind, NewEvent, Verdict
 from simsvc.wiring.audit.log_keeper import DUE_S, LogKeeperThread
+from tests.databases import Fill
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -101,14 +102,19 @@ def site(database_url: str, tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def signed(site: Site) -> Site:
+def signed(site: Site, fill_once: Callable[[str, Fill, Path], None]) -> Site:
     """A site with checkpoints of 1, 300 and 600 events, and five events more."""
+    fill_once("signed", signed_log, site.folder)
+    return site
+
+
+def signed_log(database: Database, folder: Path) -> None:
+    site = Site(database, folder)
     site.keeper.checkpoint()
     for count in (299, 300):
         site.add(count)
         site.keeper.checkpoint()
     site.add(5)
-    return site
 
 
 def test_the_first_checkpoint_covers_all_events_and_makes_the_key(site: Site) -> None:

@@ -21,7 +21,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(SLOW_S))
 
 
-pytest_plugins = (
-    *("tests.databases", "tests.object_servers", "tests.ray_cluster", "tests.small_site"),
-    "tests.witness_servers",
-)
+OWN = ("compiled_once", "databases", "object_servers", "ray_cluster", "small_site", "witness_servers")
+pytest_plugins = tuple(f"tests.{name}" for name in OWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 from pathlib import Path
 
@@ -76,6 +77,13 @@ def build_index(
     )
 
 
+@functools.cache
+def _gallery_photo(seed: int) -> bytes:
+    buffer = io.BytesIO()
+    draw_face(seed).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
 def draw_gallery(folder: Path, faces: int) -> Path:
     """Write drawn faces with ages of 1 to 90 years, and their labels.csv."""
     folder.mkdir(parents=True)
@@ -83,11 +91,12 @@ def draw_gallery(folder: Path, faces: int) -> Path:
         table = csv.writer(file)
         table.writerow(("file", "age"))
         for seed in range(faces):
-            draw_face(seed).save(folder / f"{seed:03d}.jpg", quality=92)
+            (folder / f"{seed:03d}.jpg").write_bytes(_gallery_photo(seed))
             table.writerow((f"{seed:03d}.jpg", 1 + seed * 89 // max(1, faces - 1)))
     return folder
 
 
+@functools.lru_cache(256)  # most tests send the photos of the same few seeds
 def drawn_photo(seed: int = 1000, kind: str = "JPEG") -> bytes:
     """Return a photo file of one drawn face that is not in the gallery."""
     buffer = io.BytesIO()

@@ -7,30 +7,12 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 
 from simsvc.settings import Settings
 from simsvc.values import User
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import client_of, signed_in
-
-
-class CompiledOnce(BytecodeCache):
-    """What templates compile to, for all applications of a run: a page's take a third of a second."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
-Flask.jinja_options = {"bytecode_cache": CompiledOnce()}
 
 
 @pytest.fixture(scope="module")

@@ -116,6 +116,7 @@ endef
 # folder is in one of them.
 WITH_BROWSER = $(addprefix tests/simsvc/web/,browser api security traffic)
 WITH_TRAINER = $(addprefix tests/simsvc/,adapters domain)
+PHOTOS = tests/simsvc/adapters/photos
 test: $(TESTING)/.ready browser postgres servers strace
 	@$(in_memory)
 	said="$$(mktemp -d)"; failed=0
@@ -123,8 +124,9 @@ test: $(TESTING)/.ready browser postgres servers strace
 	part() { $(TESTING)/bin/pytest -p no:cacheprovider --durations=15 "$$@" || failed=1; }
 	{ part $(WITH_BROWSER); exit $$failed; } >"$$said/browser" 2>&1 & browser=$$!
 	{ part tests/simsvc/web $(addprefix --ignore=,$(WITH_BROWSER)); exit $$failed; } >"$$said/web" 2>&1 & web=$$!
-	{ part tests --ignore=tests/simsvc; part $(WITH_TRAINER); exit $$failed; } >"$$said/trainer" 2>&1 & trainer=$$!
+	{ part tests --ignore=tests/simsvc; part $(WITH_TRAINER) --ignore=$(PHOTOS); exit $$failed; } >"$$said/trainer" 2>&1 & trainer=$$!
 	part tests/simsvc --ignore=tests/simsvc/web $(addprefix --ignore=,$(WITH_TRAINER))
+	part $(PHOTOS)
 	for started in $$trainer $$browser $$web; do
 	  wait $$started || failed=1
 	done

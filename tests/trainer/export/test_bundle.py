@@ -124,6 +124,7 @@ def test_no_path_of_this_machine(bundle_folder: Path) -> None:
             assert trace.encode() not in content, (path.name, trace)
 
 
+@pytest.mark.proof
 def test_exported_twice(small: export.ServedGraph, bundle_folder: Path, tmp_path: Path) -> None:
     """The same model gives the same graph, byte for byte, and so the same version."""
     export.write_bundle(small, 32, ABOUT, tmp_path / "again", crops(32))
@@ -242,6 +243,7 @@ def test_principal_components(count: int, features: int, dims: int) -> None:
     assert np.array_equal(found.matrix, principal(x, dims).matrix)
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
     """A bundle may join layers and average the mirror: both engines give mirrored crops one answer."""
@@ -268,6 +270,7 @@ def test_two_layers_and_the_mirror(tmp_path: Path) -> None:
         assert answer.age_shares == pytest.approx(shares, abs=1e-4)
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_median_and_offsets(tmp_path: Path) -> None:
     """Both engines tell the median of the distribution with its offsets."""

@@ -297,6 +297,7 @@ def test_no_decay_on_norms_and_biases(watched: list[dict[str, Any]], tmp_path: P
     assert not head & set(optimizer.param_lists[1])
 
 
+@pytest.mark.proof
 def test_no_decay_after_a_resume(
     watched: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,6 +327,7 @@ def test_mixup(watched: list[dict[str, Any]], tmp_path: Path) -> None:
     assert pure.min() <= mixed.min() <= mixed.max() <= pure.max()
 
 
+@pytest.mark.proof
 def test_average(tmp_path: Path) -> None:
     """The best weights of a run with an average are the average, not the last step's weights."""
     fit.fit(recipe(schedule="32x1", ema=0.9), brightness(32, 8), tmp_path)
@@ -414,6 +416,7 @@ def test_targets() -> None:
     assert asked[:, 1].tolist() == [1, 1]
 
 
+@pytest.mark.proof
 def test_traits_are_taught_and_not_kept(tmp_path: Path) -> None:
     """Scores of gender and group are learnt beside the age, and no weight of them is kept."""
     plain = brightness(32, 8)

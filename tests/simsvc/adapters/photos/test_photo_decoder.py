@@ -418,6 +418,7 @@ def test_a_heic_of_48_megapixels_is_read(heic_of_48_megapixels: bytes, decoder: 
         assert peak_bytes(pid_of(decoder)) < MEMORY_BYTES
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_two_at_once_stay_below_a_worker_s_memory(heic_of_48_megapixels: bytes) -> None:
     """This process and its helper together, while two threads decode the costliest photos."""

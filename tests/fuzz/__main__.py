@@ -37,8 +37,9 @@ def main() -> int:
             ]
             status, written, cases = schemathesis(server.url, token, config, arguments)
         print(written)
-        if "Traceback" in log.read_text():
-            print(log.read_text()[-4000:])
+        told = log.read_text()
+        if "Traceback" in told:
+            print(told[max(0, told.index("Traceback") - 1_000) :][:6_000])
             status = 1
     print(f"{cases} cases")
     return status or int(cases < options.least)

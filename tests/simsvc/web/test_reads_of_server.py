@@ -25,6 +25,9 @@ from tests.small_site import drawn_photo
 
 pytestmark = pytest.mark.slow
 
+MOST_LOST_S = 1.0
+"""A killed worker may lose the reads of so long."""
+
 
 @pytest.fixture
 def app(site: Settings, tmp_path: Path) -> Iterator[Flask]:
@@ -57,14 +60,17 @@ def open_page(bind: str, cookie: str, path: str) -> None:
         assert answer.status == 200
 
 
-def test_a_killed_worker_has_logged_what_was_read(app: Flask, desk: Services, tmp_path: Path) -> None:
-    """Without being asked to, by the next pause of half a second; kill -9 loses nothing of it then."""
+@pytest.mark.parametrize("within_s", [PATIENCE_S, pytest.param(MOST_LOST_S, marks=pytest.mark.proof)])
+def test_a_killed_worker_has_logged_what_was_read(
+    app: Flask, desk: Services, tmp_path: Path, within_s: float
+) -> None:
+    """A second after a page was opened, kill -9 loses nothing of it; a busy machine may take longer."""
     records = [estimate(drawn_photo(70 + number), "a.jpg", desk.pipeline()) for number in range(2)]
     wanted, cookie = [f"estimate:{record.id}" for record in records], cookie_of(app)
     with running(desk.settings, tmp_path / "log") as server:
         for record in records:  # the second waits for the pause after the first
             open_page(server.bind, cookie, f"/estimates/{record.id}")
-        wait_until(lambda: reads_of(desk) == wanted)
+        wait_until(lambda: reads_of(desk) == wanted, within_s)
         (worker,) = children_of(server.pid)
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: not is_alive(worker))

@@ -74,7 +74,7 @@ def test_a_read_is_written_soon_without_a_flush(book: Book, stack: ExitStack) ->
     """The thread that starts with the first read writes it by itself."""
     queue = queue_of(book, stack)
     queue.note(read(1))
-    wait_until(lambda: book.written)
+    wait_until(lambda: book.written, timeout_s=1.0)
 
 
 def test_while_the_database_is_closed_reads_wait(book: Book, stack: ExitStack) -> None:

@@ -98,7 +98,7 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(settings: Settings, des
     check_recorded_once(desk, desk.batch_book.photos(batch_id))
 
 
-@pytest.mark.proof  # on a busy machine one of two writers of SQLite can hold the other off for minutes
+@pytest.mark.proof  # on a saturated machine one of the two was seen without a lease for two minutes
 def test_workers_share_a_batch(settings: Settings, desk: Services) -> None:
     """Two workers on the same database judge each photo once, in one attempt."""
     batches, holders = [take_in(desk, *MANY)], set[str]()

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
 from simsvc.store import migrate
 from simsvc.store.database import Database
-from tests.postgres_server import create_database, fresh_database, postgres_server
+from tests.postgres_server import fresh_database, postgres_server, replace_database
 
 
 @pytest.fixture(scope="session")
@@ -85,12 +84,6 @@ def fill_once(
     file = Path(str(url.database))
     on_sqlite = url.get_backend_name() == "sqlite"
 
-    def copy(name: str, template: str) -> None:
-        server = request.getfixturevalue("postgres")
-        with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
-            create_database(connection, name, template)
-
     def put(name: str, fill: Fill, folder: Path) -> None:
         kept, template = filled_before / f"{name}-{url.get_backend_name()}", f"filled_{name}"
         if kept.exists():
@@ -98,7 +91,7 @@ def fill_once(
             if on_sqlite:
                 shutil.copy(kept / "database", file)
             else:
-                copy(str(url.database), template)
+                replace_database(request.getfixturevalue("postgres"), str(url.database), template)
             return
         folder.mkdir(parents=True, exist_ok=True)
         database = Database(database_url)
@@ -108,6 +101,6 @@ def fill_once(
         if on_sqlite:
             shutil.copy(file, kept / "database")
         else:
-            copy(template, str(url.database))
+            replace_database(request.getfixturevalue("postgres"), template, str(url.database))
 
     return put

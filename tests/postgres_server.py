@@ -69,6 +69,13 @@ def create_database(connection: psycopg.Connection, name: str, template: str) ->
     connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {copying}".encode())
 
 
+def replace_database(server: str, name: str, template: str) -> None:
+    """Put a copy of a database in the place of another, if there is one, whoever is connected to that."""
+    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        create_database(connection, name, template)
+
+
 @contextmanager
 def closed_database(server: str, url: str) -> Iterator[None]:
     """End every connection to a database, and let nobody connect meanwhile."""

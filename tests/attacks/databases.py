@@ -12,7 +12,7 @@ from typing import Protocol
 import psycopg
 
 from tests.databases import sqlite_database
-from tests.postgres_server import fresh_database
+from tests.postgres_server import fresh_database, replace_database
 
 
 class Databases(Protocol):
@@ -57,18 +57,14 @@ class PostgresTemplates:
     url: str
 
     def keep(self, name: str) -> None:
-        self._run(f"CREATE DATABASE {self.name}_{name} TEMPLATE {self.name}")
+        replace_database(self.server, f"{self.name}_{name}", self.name)
 
     def put(self, name: str) -> None:
-        self._run(f"DROP DATABASE {self.name} WITH (FORCE)")
-        self._run(f"CREATE DATABASE {self.name} TEMPLATE {self.name}_{name}")
+        replace_database(self.server, self.name, f"{self.name}_{name}")
 
     def drop(self, name: str) -> None:
-        self._run(f"DROP DATABASE IF EXISTS {self.name}_{name} WITH (FORCE)")
-
-    def _run(self, statement: str) -> None:
         with psycopg.connect(f"{self.server} dbname=postgres", autocommit=True) as connection:
-            connection.execute(statement.encode())
+            connection.execute(f"DROP DATABASE IF EXISTS {self.name}_{name} WITH (FORCE)".encode())
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from tests.simsvc.web.programs import bearer
 from tests.simsvc.web.signed_in import signed_in
 from tests.small_site import drawn_photo
 
-MOST_RECORD_PAGES = 8
+MOST_RECORD_PAGES = 5
 """Processor time of a light route, as a multiple of a record's page: the longest list takes 3."""
 ADDRESSES = {
     "public_id": "0" * 32,

@@ -46,8 +46,8 @@ class Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(shelf.content) - start))
         self.end_headers()
         body = shelf.content[start : start + shelf.limit_bytes]
+        shelf.sent_bytes += len(body)  # before the client can have it all and look
         self.wfile.write(body)
-        shelf.sent_bytes += len(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of the standard library
         """Say nothing."""

@@ -93,11 +93,11 @@ def _is_of_the_log(table: Table) -> bool:
 
 
 def _check_revisions(*databases: Database) -> None:
-    wanted = migrate.heads()
+    wanted = migrate.newest()
     for database in databases:
         found = migrate.revision(database.engine)
-        if [found] != wanted:
-            raise StoreNotMigrated("revision", found=found, wanted=wanted[0])
+        if found != wanted:
+            raise StoreNotMigrated("revision", found=found, wanted=wanted)
 
 
 def _make_room(source: Database, target: Database) -> None:

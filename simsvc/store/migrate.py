@@ -1,14 +1,13 @@
-"""Migrations, run from code: no alembic.ini to find or lose."""
+"""Migrations, run from code: no alembic.ini to find or lose.
+
+Alembic is imported by an upgrade only: it would be a tenth of what a worker or command imports at its start.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Column, Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from simsvc.errors import StoreError
@@ -16,11 +15,17 @@ from simsvc.store import postgres
 from simsvc.store.database import READING
 
 FOLDER = Path(__file__).resolve().parent / "migrations"
+ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+"""Where Alembic notes the revision of a database."""
 
 
 def upgrade(engine: Engine, target: str = "head") -> str | None:
     """Upgrade the database in one transaction and return its revision; only tests name an older one."""
-    config = _config()
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
@@ -36,20 +41,16 @@ def upgrade(engine: Engine, target: str = "head") -> str | None:
 def revision(engine: Engine) -> str | None:
     """Return the revision that the database is at, or None where it has no tables yet."""
     with engine.execution_options(**READING).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table(ALEMBIC_VERSION.name):
+            return None
+        return connection.scalar(select(ALEMBIC_VERSION.c.version_num))
 
 
-def heads() -> list[str]:
-    """Return the newest revisions; there must be exactly one."""
-    return list(ScriptDirectory.from_config(_config()).get_heads())
+def revisions() -> tuple[str, ...]:
+    """Return every revision that this version knows, in their order: they are the numbers of the files."""
+    return tuple(sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py")))
 
 
-def revisions() -> frozenset[str]:
-    """Return every revision that this version knows."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    return config
+def newest() -> str:
+    """Return the newest revision that this version knows."""
+    return revisions()[-1]

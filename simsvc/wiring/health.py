@@ -130,9 +130,9 @@ def _reads(services: Services) -> str:
 
 def _up_to_date(services: Services) -> str:
     services.database.check()
-    found, wanted = migrate.revision(services.database.engine), migrate.heads()
-    if [found] != wanted:
-        raise StoreNotMigrated("revision", found=found, wanted=wanted[0])
+    found, wanted = migrate.revision(services.database.engine), migrate.newest()
+    if found != wanted:
+        raise StoreNotMigrated("revision", found=found, wanted=wanted)
     return f"Available, at revision {found}."
 
 

@@ -20,4 +20,4 @@ def installed_version() -> str:
 @cache
 def newest_revision() -> str:
     """Return the newest revision of the database that this version knows."""
-    return migrate.heads()[0]
+    return migrate.newest()

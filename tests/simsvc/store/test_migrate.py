@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 from sqlalchemy.orm import Session
 
@@ -18,9 +22,19 @@ from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.tables import PARTS, BatchPhotoRow, BatchRow, EstimateRow, Table
 
 
-def test_there_is_one_head() -> None:
-    """Migrations form one line."""
-    assert len(migrate.heads()) == 1
+def test_files_are_numbered_by_their_revisions() -> None:
+    """Migrations form one line, whose order is that of the files' numbers."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate.FOLDER))
+    newest_first = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert list(migrate.revisions()) == newest_first[::-1]
+    assert ScriptDirectory.from_config(config).get_heads() == [migrate.newest()]
+
+
+def test_only_an_upgrade_imports_alembic() -> None:
+    """A worker of the server does not import what only migrations need."""
+    code = "import sys, simsvc.web.app; sys.exit('alembic' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_migrations_make_exactly_the_tables(database: Database) -> None:
@@ -32,7 +46,7 @@ def test_migrations_make_exactly_the_tables(database: Database) -> None:
 
 def test_upgrading_again_changes_nothing(database: Database) -> None:
     """A second upgrade leaves the database at the head."""
-    assert migrate.upgrade(database.engine) == migrate.revision(database.engine) == migrate.heads()[0]
+    assert migrate.upgrade(database.engine) == migrate.revision(database.engine) == migrate.newest()
 
 
 def test_a_new_database_has_no_revision(tmp_path: Path) -> None:

@@ -77,6 +77,17 @@ class PhotoRequest(Request):
     form_data_parser_class = BareParser
     spool: UploadSpool | None = None
     """Takes the files of a form that has many of them; set before anything reads it."""
+    _form_error: Exception | None = None
+
+    def _load_form_data(self) -> None:
+        """Read the form once: whoever asks again gets the same error, not one about the rest of the body."""
+        if self._form_error is not None:
+            raise self._form_error
+        try:
+            super()._load_form_data()
+        except Exception as error:
+            self._form_error = error
+            raise
 
     def _get_file_stream(
         self,

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
 from simsvc.web.traffic.admission import QUEUES, AdmissionQueue, register
+from simsvc.web.traffic.body_size import MOST_PARTS, MOST_TEXT_BYTES
 from simsvc.web.traffic.rate_limits import photos_sent
 from simsvc.web.traffic.work import HEAT_MAP_PHOTOS, WORK, of_work
 from tests.bench.routes import LAST, calls, filled, timed
@@ -135,6 +136,23 @@ def test_photos_of_a_batch_count_by_the_piece(app: Flask, files: list[bytes], co
     form = {"photos": [(io.BytesIO(data), f"{n}") for n, data in enumerate(files)]}
     with app.test_request_context("/batches", method="POST", data=form):
         assert photos_sent() == count
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"photo": [(io.BytesIO(b"x"), f"{n}.jpg") for n in range(MOST_PARTS + 1)]},
+        {"photo": (io.BytesIO(b"x"), "a.jpg"), "case": "C" * (MOST_TEXT_BYTES + 1)},
+    ],
+    ids=["too many parts", "too much text"],
+)
+def test_a_form_that_is_too_large_is_named_and_counted(site: Settings, form: dict[str, object]) -> None:
+    """It is answered 413 by its true cause, and the next request finds the rate used."""
+    app = create_app(site.model_copy(update={"api_rate": "1 per hour"}))
+    client, headers = app.test_client(), bearer(app)
+    first = client.post("/api/v1/estimate-batches", data=form, headers=headers)
+    assert (first.status_code, first.get_json()["code"]) == (413, "request_entity_too_large")
+    assert client.get("/api/v1/indexes", headers=headers).status_code == 429
 
 
 def test_a_heat_map_counts_for_what_it_costs(app: Flask) -> None:

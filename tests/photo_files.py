@@ -24,10 +24,13 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 def waves(width_px: int = 160, height_px: int = 120, seed: int = 0) -> Image.Image:
     """A soft picture of many colours without any symmetry; another seed gives another one."""
-    y, x = np.mgrid[0:height_px, 0:width_px] * (2 * np.pi / max(width_px, height_px))
-    turn = 1.7 * seed
-    colours = [np.sin(2 * x + turn), np.cos(y + x + 2 * turn), np.sin(3 * y - x + turn)]
-    return Image.fromarray((128 + 100 * np.stack(colours, axis=-1)).astype(np.uint8))
+    step, turn = np.float32(2 * np.pi / max(width_px, height_px)), np.float32(1.7 * seed)
+    y, x = (np.arange(side_px, dtype=np.float32) * step for side_px in (height_px, width_px))
+    pixels = np.empty((height_px, width_px, 3), np.uint8)
+    pixels[..., 0] = 128 + 100 * np.sin(2 * x + turn)
+    pixels[..., 1] = 128 + 100 * np.cos(y[:, None] + x + 2 * turn)
+    pixels[..., 2] = 128 + 100 * np.sin(3 * y[:, None] - x + turn)
+    return Image.fromarray(pixels)
 
 
 def tiff(pages: Sequence[Sequence[Tag]], payload: bytes = b"", below: Sequence[Tag] | None = None) -> bytes:

@@ -153,7 +153,8 @@ def _put_database_back(url: URL, folder: Path, stamp: str) -> list[Path]:
 
 def _run(program: str, url: URL, *options: str) -> None:
     """Run a PostgreSQL tool, with the password in the environment, which other users cannot read."""
-    plain = url.set(drivername="postgresql", password=None).render_as_string()
+    # URL.set() takes None for "unchanged"
+    plain = url.set(drivername="postgresql")._replace(password=None).render_as_string()
     environment = {**os.environ, "PGPASSWORD": url.password or ""}
     done = subprocess.run(  # noqa: S603 - fixed command with the operator's address
         [program, f"--dbname={plain}", *options], env=environment, capture_output=True, text=True, check=False

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from simsvc.adapters.ops.backup import Places, make
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
@@ -104,6 +105,23 @@ def test_a_backup_made_under_writing_is_whole(restored: tuple[Services, str]) ->
     with desk.log.snapshot() as snapshot:
         assert verify(snapshot, lambda _done, _total: None).broken is None
         assert snapshot.count() > 3
+
+
+def test_the_password_of_postgresql_is_passed_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pg_dump gets the password as it is, and no command line shows it, masked or not."""
+    program = tmp_path / "bin" / "pg_dump"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$PGPASSWORD" "$1" > {tmp_path / "called"}\n')
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    url = "postgresql+psycopg://simsvc:pw%2F%401@db.example/simsvc?sslmode=verify-full"
+    make(Places(url, {}, tmp_path / "no-key"), tmp_path / "kept", {})
+    assert (tmp_path / "called").read_text().splitlines() == [
+        "pw/@1",
+        "--dbname=postgresql://simsvc@db.example/simsvc?sslmode=verify-full",
+    ]
 
 
 def test_a_restore_is_on_record(restored: tuple[Services, str], tmp_path: Path) -> None:

@@ -444,7 +444,7 @@ class HostRefused(SimsvcError):
             "same model; until then %(host)s makes no estimates."
         ),
         "key": N_(
-            "Host %(host)s signs sessions with another key than %(other)s. Set SIMSVC_SECRET_KEY to the same "
+            "Host %(host)s signs sessions with another key than %(other)s. Set SECRET_KEY to the same "
             "value on all hosts; until then %(host)s makes no estimates."
         ),
         "clock": N_(

@@ -105,6 +105,6 @@ def test_a_host_that_differs_answers_no_photo(hosts: Hosts) -> None:
     client = client_of(other, account(other, "underwriter"))
     sent = client.post("/estimates", data={"photo": (io.BytesIO(drawn_photo()), "me.jpg")})
     assert (sent.status_code, sent.headers["Retry-After"]) == (503, "10")
-    assert "SIMSVC_SECRET_KEY" in sent.text
+    assert "Set SECRET_KEY to" in sent.text
     assert client.get("/history").status_code == 200
     other.extensions["simsvc"].database.close()

@@ -88,7 +88,7 @@ def test_a_host_with_another_session_key_is_refused(hosts: Hosts) -> None:
     """People would be signed out whenever the other host answers; the key itself is not stored."""
     hosts.a.host_watch.beat()
     other_key = Services(hosts.b.settings.model_copy(update={"secret_key": "another key, long enough too"}))
-    with pytest.raises(HostRefused, match="SIMSVC_SECRET_KEY"):
+    with pytest.raises(HostRefused, match="Set SECRET_KEY to"):
         other_key.host_watch.require()
     with hosts.a.database.reading() as session:
         stored = str(session.execute(text("SELECT * FROM hosts")).all())

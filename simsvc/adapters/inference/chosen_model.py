@@ -7,7 +7,7 @@ from typing import Literal
 
 from simsvc.adapters.inference.bundle import Bundle
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.adapters.inference.openvino_model import OpenVinoModel
+from simsvc.adapters.inference.openvino_model import OpenVinoModel, fastest_inference
 from simsvc.domain.gallery.manifest import EngineName
 from simsvc.errors import EngineMissing
 from simsvc.ports import Model
@@ -21,8 +21,8 @@ PLUG_INS = "simsvc.engines"
 def served_model(bundle: Bundle, engine: Engine, threads: int, callers: int = 1) -> Model:
     """Return the service's model; raises BundleDamaged if it cannot be loaded, EngineMissing."""
     if engine == "openvino":
-        # float32: with depthwise convolutions its int8 answers differ from ONNX Runtime's by up to 10 years
-        return OpenVinoModel(bundle, threads, callers, precision="fp32")
+        # not int8: with depthwise convolutions its answers then differ from ONNX Runtime's by up to 29 years
+        return OpenVinoModel(bundle, threads, callers, precision="fp32", inference=fastest_inference())
     return _plugged_in(bundle) if engine == "torch" else OnnxModel(bundle, threads)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,11 +29,16 @@ to 282), and that of batches is released. Source: ONNX Runtime's onnxruntime_run
 
 def has_int8(facts: Path = CPU_FACTS) -> bool:
     """Return whether this processor is known to compute int8 exactly."""
+    return has_any_of(INT8_FLAGS, facts)
+
+
+def has_any_of(flags: Set[str], facts: Path = CPU_FACTS) -> bool:
+    """Return whether this processor is known to have one of some capabilities."""
     try:
         words = facts.read_text(encoding="utf-8").split()
     except OSError:
         return False
-    return not INT8_FLAGS.isdisjoint(words)
+    return not flags.isdisjoint(words)
 
 
 class OnnxModel(BundledModel):

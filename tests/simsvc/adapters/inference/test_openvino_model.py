@@ -11,7 +11,7 @@ import pytest
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.chosen_model import building_model, served_model
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from simsvc.adapters.inference.openvino_model import OpenVinoModel
+from simsvc.adapters.inference.openvino_model import OpenVinoModel, fastest_inference
 from simsvc.errors import BundleDamaged, EngineMissing
 from simsvc.settings import PACKAGE_DIR
 from simsvc.values import Crop, Prediction
@@ -98,9 +98,18 @@ def test_refuses_a_graph_that_cannot_be_used(tmp_path: Path, harm: str) -> None:
         OpenVinoModel(load_bundle(folder))
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("sse avx512_vnni amx_int8", "f32"), ("sse avx512_bf16", "bf16"), ("amx_bf16 amx_int8", "bf16")],
+)
+def test_computes_bfloat16_where_the_processor_does(tmp_path: Path, flags: str, expected: str) -> None:
+    """int8 alone does not count: its answers are not those that the bundle's int8 form was measured with."""
+    (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
+    assert fastest_inference(tmp_path / "cpuinfo") == expected
+
+
 @pytest.mark.usefixtures("installed")
-def test_the_service_lets_it_compute_in_float32() -> None:
-    """Its int8 answers differ from those of ONNX Runtime, which the bundle's int8 form was measured with."""
-    assert (
-        served_model(load_bundle(PACKAGE_DIR / "bundle" / "model"), "openvino", 1).engine == "openvino fp32"
-    )
+def test_the_service_uses_no_int8_of_openvino() -> None:
+    """The engine on record names the format that this processor computes."""
+    model = served_model(load_bundle(PACKAGE_DIR / "bundle" / "model"), "openvino", 1)
+    assert model.engine == f"openvino {'bf16' if fastest_inference() == 'bf16' else 'fp32'}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 
 import pytest
@@ -67,11 +68,13 @@ def test_routes_that_are_called_light_are_light(
 ) -> None:
     """On a database with hundreds of records each of them costs some pages of a record at most."""
     folder = tmp_path_factory.mktemp("light")
+    shutil.copytree(site.index_root, folder / "indexes")  # one of the routes removes a face
     app, values = filled(
         site.model_copy(
             update={
                 "api_rate": "9000000 per minute",
                 "batch_dir": folder / "batches",
+                "index_root": folder / "indexes",
                 "database_url": sqlite_database(folder / "simsvc.sqlite3"),
                 "log_key_file": folder / "log-key.pem",
             }

@@ -154,7 +154,10 @@ def test_where_nothing_temporary_can_be_written_each_worker_counts_for_itself(
 
 
 def test_a_running_server_tells_witnesses_and_streams(site: Settings, tmp_path: Path) -> None:
-    """A file and a C2SP witness get checkpoints, the last one at stop; a receiver every event in order."""
+    """A file and a C2SP witness get checkpoints, the last one at stop; a receiver every event in order.
+
+    Events come at least once: where a delivery could not be noted, they are sent again.
+    """
     seen = tmp_path / "seen"
     site = site.model_copy(
         update={
@@ -180,4 +183,4 @@ def test_a_running_server_tells_witnesses_and_streams(site: Settings, tmp_path: 
     assert [line["size"] for line in lines] == sorted({line["size"] for line in lines})
     app.extensions["simsvc"].database.close()
     assert tiny.saw[-1] == lines[-1]["size"] >= 3
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert list(dict.fromkeys(numbers)) == list(range(1, max(numbers) + 1))

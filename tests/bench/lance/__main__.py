@@ -96,7 +96,7 @@ def of_engine(name: str, folder: Path, patience_s: float) -> Report:
         try:
             found |= run(step, name, folder, patience_s)
         except subprocess.TimeoutExpired:
-            return found | {"error": f"its {step} took more than {patience_s / 60:.0f} minutes"}
+            return found | {"error": f"its {step} step was ended after {patience_s / 60:.0f} minutes"}
         except subprocess.CalledProcessError as error:
             return found | {"error": f"its {step} ended with status {error.returncode}"}
     return found

@@ -54,7 +54,7 @@ def document(report: Report) -> str:
             ),
             "",
             *(
-                f"- {name} at {int(size):,} vectors is left out: {sizes[size][name]['error']}."
+                _shortfall(int(size), name, sizes[size][name])
                 for size in _ascending(sizes)
                 for name in COLOURS
                 if "error" in sizes[size].get(name, {})
@@ -90,6 +90,12 @@ def at(found: Report) -> dict[str, float]:
     if "chosen" in found:
         return min(curve, key=lambda point: abs(point["effort"] - found["chosen"]))
     return next((point for point in curve if point["recall"] >= TARGET), curve[-1])
+
+
+def _shortfall(size: int, name: str, found: Report) -> str:
+    """Say why an engine has no row, or what was not measured to its end."""
+    what = f"{name} at {size:,} vectors"
+    return f"- {what}: {found['error']}." if "chosen" in found else f"- {what} is left out: {found['error']}."
 
 
 def _ascending(sizes: Report) -> list[str]:

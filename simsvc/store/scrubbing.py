@@ -93,7 +93,7 @@ class Scrubber(Store):
 _SIZE = text("SELECT pg_total_relation_size(CAST(:name AS regclass))")
 _OLDER = text(
     "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() "
-    "AND backend_type = 'client backend' AND backend_xmin IS NOT NULL AND xact_start <= :since"
+    "AND backend_xmin IS NOT NULL AND xact_start <= :since"
 )
 _NOW = text("SELECT clock_timestamp()")
 
@@ -101,7 +101,8 @@ _NOW = text("SELECT clock_timestamp()")
 def _rewritten(connection: Connection, tables: Collection[str], patience_s: float, all_sizes: bool) -> bool:
     """Write tables anew without what was deleted from them; say whether that could be done.
 
-    A transaction that began before the rows were deleted still sees them, and they are kept for it.
+    A transaction that began before the rows were deleted still sees them, and they are kept for it: one of a
+    client, or PostgreSQL's own when it analyses a table.
     """
     since, end = connection.scalar(_NOW), time.monotonic() + patience_s
     while connection.scalar(_OLDER, {"since": since}):

@@ -55,7 +55,8 @@ def find_plausible(page: Page) -> None:
 
 
 def open_case(page: Page, case: str) -> None:
-    """Go to a case by the search box, which is at the key "/"."""
+    """Go to a case by the search box, which is at the key "/", once the page answers to it."""
+    page.wait_for_load_state()  # by then its scripts have run
     page.keyboard.press("/")
     page.keyboard.type(case)
     page.keyboard.press("Enter")

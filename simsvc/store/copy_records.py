@@ -14,7 +14,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Row, Table, func, inspect, select, text
 
-from simsvc.errors import AdoptionRefused, StoreNotMigrated
+from simsvc.errors import AdoptionRefused
 from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.tables import EventContentRow, EventRow
@@ -67,7 +67,8 @@ def check_target(source: Database, target: Database) -> None:
         StoreError: one of the databases cannot be used, or is of another version.
     """
     _tables(source)
-    _check_revisions(source, target)
+    for database in (source, target):
+        migrate.require_newest(database.engine)
     _make_room(source, target)
 
 
@@ -90,14 +91,6 @@ def _is_of_the_log(table: Table) -> bool:
     """Return whether a table is that of the events, or refers to it."""
     events = EventRow.__tablename__
     return table.name == events or any(key.column.table.name == events for key in table.foreign_keys)
-
-
-def _check_revisions(*databases: Database) -> None:
-    wanted = migrate.newest()
-    for database in databases:
-        found = migrate.revision(database.engine)
-        if found != wanted:
-            raise StoreNotMigrated("revision", found=found, wanted=wanted)
 
 
 def _make_room(source: Database, target: Database) -> None:

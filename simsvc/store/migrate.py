@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Column, Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from simsvc.errors import StoreError
+from simsvc.errors import StoreError, StoreNotMigrated
 from simsvc.store import postgres
 from simsvc.store.database import READING
 
@@ -44,6 +44,14 @@ def revision(engine: Engine) -> str | None:
         if not inspect(connection).has_table(ALEMBIC_VERSION.name):
             return None
         return connection.scalar(select(ALEMBIC_VERSION.c.version_num))
+
+
+def require_newest(engine: Engine) -> str:
+    """Return the revision that the database is at; raises StoreNotMigrated unless it is the newest."""
+    found, wanted = revision(engine), newest()
+    if found != wanted:
+        raise StoreNotMigrated("revision", found=found, wanted=wanted)
+    return wanted
 
 
 def revisions() -> tuple[str, ...]:

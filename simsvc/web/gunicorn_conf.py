@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
+gc.disable()  # until `when_ready`, as in `simsvc.flask_app`
+
 import os
 import shutil
 import signal
@@ -138,7 +142,13 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Leave the address for commands on this machine; start the process that judges batches."""
+    """Leave the address for commands on this machine; start the process that judges batches.
+
+    What is loaded is frozen before workers are forked, so that they share it.
+    Source: Python's documentation of `gc.freeze`.
+    """
+    gc.freeze()
+    gc.enable()
     try:
         leave_address(_settings.batch_dir, address_of(server.LISTENERS[0].sock))
     except OSError as error:

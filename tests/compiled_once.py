@@ -1,4 +1,4 @@
-"""What every application compiles anew, templates and routes, compiled once for all applications of a run.
+"""What every application compiles anew, templates, routes and SQL, compiled once for all of a run.
 
 Tests make some thousand applications; each would spend half of its start on the builders of its routes, and a
 third of a second on each of its pages.
@@ -11,6 +11,10 @@ from typing import Any
 
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
 
@@ -42,5 +46,16 @@ def routes_compiled_once() -> None:
     Rule._compile_builder = compile_builder  # type: ignore[method-assign]  # as above
 
 
+def sql_compiled_once() -> None:
+    """Keep compiled statements for all engines of a dialect: these are configured alike."""
+    kept = {dialect: LRUCache[Any, Any](5_000) for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg)}
+    for dialect in kept:  # keys of the cache hold it
+        dialect.__eq__ = lambda self, other: type(self) is type(other)  # type: ignore[method-assign]
+        dialect.__hash__ = lambda self: hash(type(self))  # type: ignore[method-assign]
+    shared: Any = property(lambda engine: kept[type(engine.dialect)], lambda *_: None)
+    Engine._compiled_cache = shared  # SQLAlchemy has no public way to share it
+
+
 Flask.jinja_options = {"bytecode_cache": Templates()}
 routes_compiled_once()
+sql_compiled_once()

@@ -25,7 +25,7 @@ from tests.bench.index.__main__ import embeddings_in_service
 from tests.bench.index.vectors import Source, shape
 from tests.bench.lance import page
 from tests.bench.lance.engines import ENGINES
-from tests.bench.machine import machine
+from tests.bench.machine import machine as this_machine
 
 OUT = Path("docs/explanation/bench-lance.json")
 SIZES = (100_000, 1_000_000, 10_000_000)
@@ -76,10 +76,11 @@ def measure(args: argparse.Namespace, report: Report) -> None:
         if not wanted:
             continue
         prepared = Prepared(source, args.folder, size)
-        found |= {"shape": prepared.shape, "machine": where()}
+        found |= {"shape": prepared.shape}
+        machine = where()
         for name in wanted:
             print(f"{size:,} vectors, {name} ...", flush=True)
-            found[name] = of_engine(name, prepared.folder, args.patience_s)
+            found[name] = of_engine(name, prepared.folder, args.patience_s) | {"machine": machine}
             shutil.rmtree(prepared.folder / name, ignore_errors=True)
             write(report, args.out)
             print(page.row(size, name, found[name]), flush=True)
@@ -109,7 +110,7 @@ def version_of(name: str) -> str:
 
 def where() -> str:
     """Say where and when it was measured."""
-    facts = machine()
+    facts = this_machine()
     return (
         f"{facts['processor']}, {facts['cores']} cores, {facts['memory_gb']} GB, "
         f"load {facts['load']:.1f} when it began, {facts['measured_at']}"

@@ -39,7 +39,7 @@ def document(report: Report) -> str:
             "",
             "Written by `make bench-lance`:",
             "",
-            *(f"- {int(size):,} vectors: {sizes[size]['machine']}." for size in _ascending(sizes)),
+            *(line for size in _ascending(sizes) for line in _machines(int(size), sizes[size])),
             "",
             f"The vectors are drawn around embeddings of {report['index']} ({report['dims']} numbers "
             "each), as [for the other libraries](bench-index.md); queries are drawn likewise and are not "
@@ -99,7 +99,16 @@ def _shortfall(size: int, name: str, found: Report) -> str:
 
 
 def _ascending(sizes: Report) -> list[str]:
-    return sorted((size for size in sizes if "machine" in sizes[size]), key=int)
+    return sorted((size for size in sizes if set(sizes[size]) & set(COLOURS)), key=int)
+
+
+def _machines(size: int, engines: Report) -> list[str]:
+    """Say where each engine was measured: times of one machine alone can be compared."""
+    names: dict[str, list[str]] = {}
+    for name in COLOURS:
+        if name in engines:
+            names.setdefault(engines[name]["machine"], []).append(name)
+    return [f"- {size:,} vectors, {', '.join(found)}: {machine}." for machine, found in names.items()]
 
 
 def _codes(sizes: Report) -> list[str]:

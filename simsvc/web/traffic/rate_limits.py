@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import parse
 from limits.errors import ConfigurationError
+from werkzeug.exceptions import HTTPException
 
 from simsvc.adapters.ops.redis_options import redis_options
 from simsvc.adapters.photos.zip_archive import files_stated
-from simsvc.errors import SettingsError
+from simsvc.errors import SettingsError, SimsvcError
 from simsvc.web.http.current import visitor
 from simsvc.web.http.upload import FIELD
 from simsvc.web.security.scopes import SCOPES_OF
@@ -81,7 +82,10 @@ def _cost(most: int) -> int:
     """Return what a request costs of a rate of so many photos: a batch at most half, so that it can pass."""
     try:
         count = photos_sent()
-    except Exception:  # the limiter would take it for one of its storage; the view meets it again and answers
+    except (HTTPException, SimsvcError, OSError):  # the view meets it again, and answers
+        return 1
+    except Exception:  # which the limiter would take for one of its storage
+        current_app.logger.exception("the photos of a request cannot be counted")
         return 1
     return min(count, max(1, most // 2) if request.endpoint == BATCH else most)
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from simsvc.adapters.ops.private_files import MASK
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
 from simsvc.web.app import create_app
@@ -18,15 +20,17 @@ Check = Callable[[int], dict[str, str]]
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Settings:
+def site(tmp_path: Path) -> Iterator[Settings]:
+    before = os.umask(MASK)  # as the server sets it
     made = make_small_site(tmp_path / "site")
-    return made.model_copy(
+    yield made.model_copy(
         update={
             "secret_key": "",
             "secret_key_file": tmp_path / "site" / "key",
             "batch_dir": tmp_path / "batches",
         }
     )
+    os.umask(before)
 
 
 def checked(settings: Settings, exit_code: int) -> dict[str, str]:

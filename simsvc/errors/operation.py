@@ -88,6 +88,7 @@ class LogKeyRefused(AuditError):
             "copy; if there is none, delete it, and compare the log with its witnesses."
         ),
         "busy": "Another process is signing the log. Try again in a moment.",
+        "unforeseen": "The log is not signed: see the server's log.",
     }
 
 

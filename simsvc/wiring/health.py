@@ -163,17 +163,19 @@ def _secret_key(services: Services) -> str:
     return "Present, and private to the service account."
 
 
-def _signing(services: Services) -> str:
+def _signing(services: Services) -> str | Degraded:
     """Return how signing the log goes; a problem there is a warning: estimates go on."""
-    status = services.log_keeper.status(services.log_thread.problem)
-    said = f"{status.problem} " if status.problem else ""
+    status = services.log_keeper.status()
     if status.checkpoint is None:
-        return f"{said}There is no checkpoint yet; {status.unsigned} events are not signed."
-    age_s = max(0.0, (services.now() - status.checkpoint.at).total_seconds())
-    return (
-        f"{said}The last checkpoint, of {status.checkpoint.size} events, is {age_s:.0f} s old; "
-        f"{status.unsigned} newer events are not signed yet."
-    )
+        said = f"There is no checkpoint yet; {status.unsigned} events are not signed."
+    else:
+        age_s = max(0.0, (services.now() - status.checkpoint.at).total_seconds())
+        said = (
+            f"The last checkpoint, of {status.checkpoint.size} events, is {age_s:.0f} s old; "
+            f"{status.unsigned} newer events are not signed yet."
+        )
+    problem = services.log_thread.problem
+    return Degraded(problem, said) if problem else said
 
 
 def _outlets(services: Services) -> Iterator[tuple[str, Look]]:

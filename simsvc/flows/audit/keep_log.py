@@ -221,11 +221,11 @@ class LogKeeper:
         except (NoteRefused, CheckpointRefused, VerifierKeyRefused):
             return Outside(problems=(LogKeyRefused("state", file=self.state.name).sentence,))
 
-    def status(self, problem: str = "") -> KeeperStatus:
+    def status(self) -> KeeperStatus:
         """Return how signing goes; raises StoreError."""
         newest = self.tree.newest()
         unsigned = self.tree.last_seq() - (newest.size if newest else 0)
-        return KeeperStatus(newest, max(0, unsigned), problem)
+        return KeeperStatus(newest, max(0, unsigned))
 
     def integrate(self) -> int:
         """Add all events to the tree, and return its size.

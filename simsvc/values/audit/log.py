@@ -127,9 +127,7 @@ class KeeperStatus:
     Attributes:
         checkpoint: the newest one.
         unsigned: number of events after it.
-        problem: a sentence if no checkpoint can be made, or "".
     """
 
     checkpoint: SignedCheckpoint | None
     unsigned: int
-    problem: str = ""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from simsvc.errors import AuditError, SimsvcError
+from simsvc.errors import AuditError, LogKeyRefused, SimsvcError
 from simsvc.flows.audit.keep_log import LogKeeper
 from simsvc.wiring.audit.ending_thread import EndingThread
 
@@ -29,8 +29,8 @@ class LogKeeperThread:
     """
 
     def __init__(self, keeper: LogKeeper, clock: Callable[[], float] = time.monotonic) -> None:
-        self.problem = ""
-        """A sentence if no checkpoint can be made."""
+        self.problem: SimsvcError | None = None
+        """Why no checkpoint can be made, or None."""
         self._keeper, self._clock = keeper, clock
         self._thread = EndingThread("log-keeper", self._run)
         self._seen_size, self._seen_at = 0, clock()
@@ -48,15 +48,15 @@ class LogKeeperThread:
         try:
             if at_once or self._is_due():
                 self._keeper.checkpoint(patience_s=0)
-            self._note("")
+            self.problem = None
         except AuditError as error:
             if error.reason != "busy":  # else another process makes it just now
-                self._note(error.sentence)
+                self._note(error)
         except SimsvcError as error:
-            self._note(error.sentence)
+            self._note(error)
         except Exception:
             _log.exception("no checkpoint of the log can be made")
-            self.problem = "The log is not signed: see the server's log."
+            self.problem = LogKeyRefused("unforeseen")
 
     def _run(self, ending: threading.Event) -> None:
         self.round(at_once=True)
@@ -71,9 +71,9 @@ class LogKeeperThread:
         if size != self._seen_size:
             self._seen_size, self._seen_at = size, self._clock()
         waiting = self._clock() - self._seen_at >= DUE_S
-        return bool(self.problem) or (status.unsigned > 0 and waiting)
+        return self.problem is not None or (status.unsigned > 0 and waiting)
 
-    def _note(self, problem: str) -> None:
-        if problem and problem != self.problem:
-            _log.error("%s", problem)
+    def _note(self, problem: SimsvcError) -> None:
+        if self.problem is None or problem.sentence != self.problem.sentence:
+            _log.error("%s", problem.sentence)
         self.problem = problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,24 +68,30 @@ def test_a_batch_worker_signs_at_start_and_at_stop(own_site: Settings) -> None:
 
 
 def test_readiness_warns_of_a_key_that_cannot_be_used(own_site: Settings) -> None:
-    """With the age of the last checkpoint; the service stays ready, and estimates go on."""
+    """With the age of the last checkpoint; the service is degraded, and estimates go on."""
     app = create_app(own_site)
     services: Services = app.extensions["simsvc"]
     client = app.test_client()
 
-    def said() -> str:
+    def part() -> dict[str, Any]:
         answer = client.get("/readyz")
         assert answer.status_code == 200
-        return str({part["part"]: part["sentence"] for part in answer.get_json()["parts"]}["log"])
+        (found,) = (part for part in answer.get_json()["parts"] if part["part"] == "log")
+        return dict(found)
+
+    def said() -> str:
+        return str(part()["sentence"])
 
     assert said().startswith("There is no checkpoint yet; ")  # the first look opens the model, an event
     count = services.log_tree.last_seq()
     assert said() == f"There is no checkpoint yet; {count} events are not signed."
     services.log_thread.round(at_once=True)
     assert f"of {count} events, is 0 s old; 0 newer events are not signed yet." in said()
+    assert part()["well"]
     log_key_of(own_site).write_text("no key")
     services.log.note(NewEvent(EventKind.EXPORT, COMMAND, "history", {}))
     services.log_thread.round(at_once=True)
+    assert (part()["well"], part()["code"]) == (False, "log_key_refused")
     assert said().startswith("The log is not signed: ")
     assert "1 newer events are not signed yet." in said()
     services.database.close()

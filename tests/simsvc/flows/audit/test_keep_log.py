@@ -288,8 +288,9 @@ def test_a_key_that_cannot_be_used_is_named(signed: Site, case: str) -> None:
     thread = LogKeeperThread(signed.keeper)
     thread.round(at_once=True)
 
-    assert thread.problem.startswith("The log is not signed: ")
-    assert str(signed.folder) in thread.problem
+    assert thread.problem is not None
+    assert thread.problem.sentence.startswith("The log is not signed: ")
+    assert str(signed.folder) in thread.problem.sentence
     with pytest.raises(LogKeyRefused) as refused:
         signed.keeper.checkpoint()
     assert refused.value.reason == reason
@@ -544,7 +545,7 @@ def test_the_thread_makes_one_at_start_when_due_and_at_stop(site: Site) -> None:
     thread.start()
     thread.stop(patience_s=30)
     assert newest(site) == 4
-    assert thread.problem == ""
+    assert thread.problem is None
 
 
 def newest(site: Site) -> int:
@@ -557,10 +558,11 @@ def test_a_problem_is_gone_once_it_is_solved(signed: Site) -> None:
     signed.key.unlink()
     thread = LogKeeperThread(signed.keeper)
     thread.round(at_once=True)
-    assert "is missing" in thread.problem
+    assert thread.problem is not None
+    assert thread.problem.reason == "missing"
     signed.key.write_bytes(content)
     thread.round()
-    assert thread.problem == ""
+    assert thread.problem is None
     assert newest(signed) == 605
 
 

@@ -88,9 +88,12 @@ def answers(cluster: SmallCluster) -> bool:
     return said.returncode == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_address() -> Iterator[str]:
-    """Start a Ray cluster of two cores that tests share, and return its address."""
+    """Start a Ray cluster of two cores that a module's tests share, and return its address.
+
+    It takes 2 percent of a core while it waits, so it ends with the module.
+    """
     pytest.importorskip("ray")
     patch = pytest.MonkeyPatch()
     for name, value in QUIET.items():

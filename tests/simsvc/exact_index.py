@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class ExactIndex:
         """Return the k nearest wanted faces of a unit vector (D,), nearest first; ties in item order."""
         distances = np.linalg.norm(self._embeddings - embedding, axis=1)
         order = np.argsort(distances, kind="stable")
-        nearest = [item for item in order if wanted.admits(self._faces[item])][:k]
+        nearest = islice((item for item in order if wanted.admits(self._faces[item])), k)
         return tuple(
             FoundFace(
                 self._faces[item].face_id,

@@ -136,8 +136,10 @@ def test_a_worker_ends_after_the_photo_at_hand(settings: Settings, desk: Service
     batch_id = take_in(desk, *MANY)
     with working(settings) as worker:
         wait_until(lambda: desk.batch_book.find(batch_id).done >= 2)
+        below = children_of(worker.pid)
         worker.terminate()
         assert worker.wait(PATIENCE_S) == 0
+    assert [pid for pid in below if is_alive(pid)] == []
     check_none_is_left_behind(desk, batch_id)
 
 

@@ -156,6 +156,18 @@ def test_pods_are_killed_for_no_part_but_their_own() -> None:
     assert web["readinessProbe"]["httpGet"]["path"] == "/readyz"
 
 
+def test_the_ingress_passes_metrics_to_named_addresses_only() -> None:
+    """The one path /metrics is limited to a network, and takes precedence over the prefix of all others."""
+    key = "nginx.ingress.kubernetes.io/whitelist-source-range"
+    found = {
+        (path["path"], path["pathType"]): ingress["metadata"]["annotations"].get(key, "everywhere")
+        for ingress in of_kind("Ingress").values()
+        for rule in ingress["spec"]["rules"]
+        for path in rule["http"]["paths"]
+    }
+    assert found == {("/", "Prefix"): "everywhere", ("/metrics", "Exact"): "10.0.0.0/24"}
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 def test_kubectl_reads_the_manifests() -> None:
     """Every item parses in kubectl; without a cluster, it checks no schema."""

@@ -30,7 +30,7 @@ class Host:
     """A web host that answers with its name and the headers that it got, and is ready or not."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.is_ready, self.asked = name, True, 0
+        self.name, self.is_ready, self.asked, self.posted = name, True, 0, 0
         host = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +44,13 @@ class Host:
                 self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
                 self.wfile.write(said.encode())
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                host.posted += 1
+                self.send_response(200 if host.is_ready else 503)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -88,6 +95,13 @@ def ready(port: int, name: str) -> bool:
     with suppress(OSError, http.client.HTTPException):
         return name in answering(port)
     return False
+
+
+def post(port: int) -> int:
+    """Return the status of an answer to a POST."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
+        connection.request("POST", "/", body=b"a photo", headers={"Host": "age.example"})
+        return connection.getresponse().status
 
 
 @contextmanager
@@ -156,6 +170,15 @@ def test_haproxy_says_when_to_try_again(hosts: tuple[Host, Host], haproxy: int) 
     wait_until(lambda: answering(haproxy, 1) == {""}, PATIENCE_S)
     status, _, retry_after = ask(haproxy)
     assert (status, retry_after) == (503, "5")
+
+
+def test_nginx_sends_no_post_twice(hosts: tuple[Host, Host], nginx: int) -> None:
+    """A host that answers 503 to a POST may have recorded an estimate: no other host gets that POST."""
+    hosts[0].is_ready = False
+    statuses = [post(nginx) for _ in range(8)]
+    assert statuses.count(503) == hosts[0].posted > 0
+    assert statuses.count(200) == hosts[1].posted > 0
+    assert len(statuses) == hosts[0].posted + hosts[1].posted
 
 
 @pytest.mark.parametrize("name", ["haproxy", "nginx"])

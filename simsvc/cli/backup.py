@@ -19,11 +19,15 @@ backup_group = AppGroup("backup", help="Back up and restore.")
 def create_command(folder: Path) -> None:
     """Copy database, indexes, kept models and session key into a new FOLDER while the service runs.
 
+    Objects in SIMSVC_OBJECTS are not copied: copy them separately.
+
     The backup includes personal data and the session key. Keep it where only operators can read it.
     """
     with sentences():
-        size_bytes = create(services(), folder.absolute())
-    click.echo(f"Backed up into {folder}: {size_bytes / 1e6:.1f} MB, with the SHA-256 of every file.")
+        made = create(services(), folder.absolute())
+    click.echo(f"Backed up into {folder}: {made.size_bytes / 1e6:.1f} MB, with the SHA-256 of every file.")
+    if made.objects:
+        click.echo(f"{_not_included(made.objects)} Copy them separately, such as with aws s3 sync.")
 
 
 @backup_group.command("restore")
@@ -36,3 +40,9 @@ def restore_command(folder: Path, *, replace: bool) -> None:
     for path in restored.aside:
         click.echo(f"The previous data is now in {path}.")
     click.echo(f"Restored to {restored.made_at}. The log is intact: {restored.events} events.")
+    if restored.objects:
+        click.echo(f"{_not_included(restored.objects)} If any are missing, restore them from your own copy.")
+
+
+def _not_included(objects: str) -> str:
+    return f"Not in this backup: the index builds, kept models and photos in {objects}."

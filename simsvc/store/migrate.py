@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Column, Engine, MetaData, String, Table, inspect, select
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from simsvc.errors import StoreError, StoreNotMigrated
@@ -21,21 +21,26 @@ ALEMBIC_VERSION = Table("alembic_version", MetaData(), Column("version_num", Str
 
 def upgrade(engine: Engine, target: str = "head") -> str | None:
     """Upgrade the database in one transaction and return its revision; only tests name an older one."""
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.detach()
+                postgres.unlimited(connection)  # a large table takes its time
+            upgrade_within(connection, target)
+    except SQLAlchemyError as error:
+        raise StoreError("migration") from error
+    return revision(engine)
+
+
+def upgrade_within(connection: Connection, target: str = "head") -> None:
+    """Upgrade the database in the transaction of a connection."""
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            if connection.dialect.name == "postgresql":
-                connection.detach()
-                postgres.unlimited(connection)  # a large table takes its time
-            command.upgrade(config, target)
-    except SQLAlchemyError as error:
-        raise StoreError("migration") from error
-    return revision(engine)
+    config.attributes["connection"] = connection
+    command.upgrade(config, target)
 
 
 def revision(engine: Engine) -> str | None:

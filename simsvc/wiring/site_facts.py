@@ -30,7 +30,11 @@ class SettingFact:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """The state of the installation; `backup_at` is the time of the last back-up, or None."""
+    """The state of the installation.
+
+    `backup_at` is the time of the last backup by `flask backup create`, or None. There may be other backups,
+    which are not known here, where the database has its own tools.
+    """
 
     version: str
     revision: str
@@ -38,6 +42,7 @@ class SiteFacts:
     settings: tuple[SettingFact, ...]
     backup_at: datetime | None
     backup_is_old: bool
+    may_have_other_backups: bool
 
 
 def site_facts(services: Services) -> SiteFacts:
@@ -54,6 +59,7 @@ def site_facts(services: Services) -> SiteFacts:
         settings=setting_facts(services.settings),
         backup_at=at,
         backup_is_old=at is None or services.now() - at > BACKUP_OLD,
+        may_have_other_backups=services.database.is_shared,
     )
 
 

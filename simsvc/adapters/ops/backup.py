@@ -13,7 +13,8 @@ import pwd
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,17 +89,64 @@ def opened(folder: Path) -> dict[str, str]:
     return {str(name): str(value) for name, value in stated.items()}
 
 
+def require_kind(folder: Path, places: Places) -> None:
+    """Raise BackupRefused if the backup is of the other kind of database."""
+    on_sqlite = _is_sqlite(make_url(places.database_url))
+    if not (folder / (SQLITE if on_sqlite else DUMP)).is_file():
+        raise BackupRefused("of_postgresql" if on_sqlite else "of_sqlite")
+
+
 def occupied(places: Places) -> bool:
-    """Return whether there is data where a backup would be restored."""
+    """Return whether there are files where a backup would be restored."""
     url = make_url(places.database_url)
-    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    file = Path(url.database or "") if _is_sqlite(url) else None
     return bool(file and file.exists()) or any(any(_children(folder)) for folder in places.folders.values())
 
 
+def dump_aside(places: Places, stamp: str) -> Path:
+    """Dump a PostgreSQL database into a new file next to the index folder, and return the file.
+
+    Raises BackupRefused if it cannot be dumped.
+    """
+    kept = places.folders["indexes"].with_name(f"{DUMP}.before-{stamp}")
+    draft = kept.with_name(f".{kept.name}")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch(mode=0o600)
+        _dump(make_url(places.database_url), draft)
+        sync(draft)
+        draft.rename(kept)
+        sync(kept.parent)
+    except (OSError, subprocess.SubprocessError) as error:
+        draft.unlink(missing_ok=True)
+        raise BackupRefused("not_restored", problem=_words(error), left="") from error
+    return kept
+
+
+def dump_script(folder: Path) -> Generator[bytes]:
+    """Yield the lines of the SQL script that restores the dump in a backup.
+
+    Raises BackupRefused if the dump cannot be read to its end.
+    """
+    command = ("pg_restore", "--clean", "--if-exists", "--no-owner", "--file=-", str(folder / DUMP))
+    try:
+        with (
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as program,  # noqa: S603
+        ):
+            yield from program.stdout or ()
+            if program.wait():
+                errors.seek(0)
+                raise OSError(_last_line(errors.read().decode(errors="replace")) or "pg_restore failed")
+    except OSError as error:
+        raise BackupRefused("not_restored", problem=_words(error), left="") from error
+
+
 def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
-    """Restore a verified backup, and return the new paths of previous data.
+    """Restore the files of a verified backup, and return the new paths of previous data.
 
     Everything is copied next to its destination, then renamed; previous data gets the suffix `stamp`.
+    PostgreSQL's tables are not files: see `dump_script`.
     Raises BackupRefused if something cannot be written; previous data is kept.
     """
     aside: list[Path] = []
@@ -107,7 +155,8 @@ def put_back(folder: Path, places: Places, stamp: str) -> tuple[Path, ...]:
             aside += _exchange_children(folder / name, root, stamp)
         if (folder / "secret-key").is_file():
             aside += _exchange_file(folder / "secret-key", places.secret_key_file, stamp)
-        aside += _put_database_back(make_url(places.database_url), folder, stamp)
+        if _is_sqlite(url := make_url(places.database_url)):
+            aside += _put_sqlite_back(Path(url.database or ""), folder, stamp)
         moved = tuple(path for path in aside if path.is_dir())
         PrivatePlaces((*places.folders.values(), *moved), (places.secret_key_file, *aside)).close()
     except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
@@ -125,7 +174,7 @@ def operator() -> str:
 
 
 def _copy_database(url: URL, draft: Path) -> None:
-    if url.get_backend_name() == "sqlite":
+    if _is_sqlite(url):
         source = f"file:{Path(url.database or '').absolute()}?mode=ro"
         with (
             closing(sqlite3.connect(source, uri=True)) as live,
@@ -133,34 +182,38 @@ def _copy_database(url: URL, draft: Path) -> None:
         ):
             live.backup(copy, pages=PAGES_A_STEP, sleep=0.01)
         return
-    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={draft / DUMP}")
+    _dump(url, draft / DUMP)
 
 
-def _put_database_back(url: URL, folder: Path, stamp: str) -> list[Path]:
-    if url.get_backend_name() == "sqlite":
-        if not (folder / SQLITE).is_file():
-            raise BackupRefused("of_postgresql")
-        file = Path(url.database or "")
-        ends = ("-wal", "-shm")  # first, because they belong to the old file
-        aside = [moved for end in ends for moved in _away(file.with_name(f"{file.name}{end}"), stamp)]
-        return [*aside, *_exchange_file(folder / SQLITE, file, stamp)]
-    if not (folder / DUMP).is_file():
-        raise BackupRefused("of_sqlite")
-    options = ("--clean", "--if-exists", "--single-transaction", "--no-owner", "--exit-on-error")
-    _run("pg_restore", url, *options, str(folder / DUMP))
-    return []
+def _put_sqlite_back(file: Path, folder: Path, stamp: str) -> list[Path]:
+    ends = ("-wal", "-shm")  # first, because they belong to the old file
+    aside = [moved for end in ends for moved in _away(file.with_name(f"{file.name}{end}"), stamp)]
+    return [*aside, *_exchange_file(folder / SQLITE, file, stamp)]
 
 
-def _run(program: str, url: URL, *options: str) -> None:
-    """Run a PostgreSQL tool, with the password in the environment, which other users cannot read."""
+def _dump(url: URL, file: Path) -> None:
+    """Run pg_dump, with the password in the environment, which other users cannot read."""
     # URL.set() takes None for "unchanged"
     plain = url.set(drivername="postgresql")._replace(password=None).render_as_string()
     environment = {**os.environ, "PGPASSWORD": url.password or ""}
+    options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={file}")
     done = subprocess.run(  # noqa: S603 - fixed command with the operator's address
-        [program, f"--dbname={plain}", *options], env=environment, capture_output=True, text=True, check=False
+        ["pg_dump", f"--dbname={plain}", *options],  # noqa: S607 - of the operator's PATH
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise OSError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{program} failed")
+        raise OSError(_last_line(done.stderr) or "pg_dump failed")
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
 
 
 def _exchange_children(source: Path, root: Path, stamp: str) -> list[Path]:

@@ -4,24 +4,34 @@ import json
 import os
 import pwd
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from simsvc.adapters.ops.atomic_files import fingerprint
 from simsvc.adapters.ops.backup import Places, make
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
+from simsvc.store import migrate
+from simsvc.store.database import Database
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.values.events import EventKind
 from simsvc.web.app import create_app
 from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.services import Services
+from tests.object_servers import S3Server
+from tests.postgres_server import fresh_database
 from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
+
+OLDER = "0020"
+"""A revision before the tables of the log's tree, of hosts and of what they share."""
 
 
 def installation(settings: Settings) -> tuple[Services, Run]:
@@ -193,3 +203,179 @@ def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     run("create", str(tmp_path / "kept"))
     assert "That name is already taken" in run("create", str(tmp_path / "kept"), exit_code=1)
     assert (tmp_path / "kept" / "manifest.json").is_file()
+
+
+def estimates(database_url: str) -> int:
+    database = Database(database_url)
+    with database.reading() as session:
+        found = session.scalar(select(func.count()).select_from(EstimateRow))
+    database.close()
+    return found or 0
+
+
+def replaced(settings: Settings, kept: Path, exit_code: int = 0) -> str:
+    """Restore with --replace, and return what the command prints."""
+    desk, run = installation(settings)
+    desk.database.close()
+    return run("restore", str(kept), "--replace", exit_code=exit_code)
+
+
+@pytest.fixture
+def more(settings: Settings, tmp_path: Path) -> Settings:
+    """Make a backup, then another estimate, the fourth."""
+    desk, run = installation(settings)
+    run("create", str(tmp_path / "kept"))
+    estimate(drawn_photo(3), "3.jpg", desk.pipeline())
+    desk.database.close()
+    return settings
+
+
+def test_a_restore_says_how_many_events_it_verified(settings: Settings, tmp_path: Path) -> None:
+    """The number is that of the log as it was backed up, on both databases."""
+    desk, run = installation(settings)
+    with desk.log.snapshot() as snapshot:
+        events = snapshot.count()
+    run("create", str(tmp_path / "kept"))
+    desk.database.close()
+    assert events > 3
+    assert f"The log is intact: {events} events." in replaced(settings, tmp_path / "kept")
+
+
+def test_a_log_that_does_not_verify_is_not_restored(settings: Settings, tmp_path: Path) -> None:
+    """A record that was changed by hand before the backup: refused, and everything stays as it is."""
+    desk, run = installation(settings)
+    with desk.database.transaction() as session:
+        session.execute(update(EstimateRow).values(photo_name="another.jpg"))
+    run("create", str(tmp_path / "kept"))
+    estimate(drawn_photo(3), "3.jpg", desk.pipeline())
+    desk.database.close()
+    assert "The log in the backup does not verify" in replaced(settings, tmp_path / "kept", 1)
+    assert estimates(settings.database_url) == 4
+    assert list(tmp_path.rglob("*.before-*")) == []
+
+
+def test_only_when_asked_are_records_replaced(more: Settings, tmp_path: Path) -> None:
+    """Without --replace, a database with tables stays, also where there are no files in the way."""
+    shutil.rmtree(more.index_root)
+    shutil.rmtree(more.model_root, ignore_errors=True)
+    desk, run = installation(more)
+    desk.database.close()
+    assert "--replace" in run("restore", str(tmp_path / "kept"), exit_code=1)
+    assert estimates(more.database_url) == 4
+
+
+@pytest.fixture
+def on_postgresql(tmp_path: Path, postgres_url: str) -> Settings:
+    """Return an installation with an estimate in PostgreSQL, and no backup yet."""
+    made = make_small_site(tmp_path / "site", database_url=postgres_url)
+    desk = create_app(made).extensions["simsvc"]
+    estimate(drawn_photo(), "0.jpg", desk.pipeline())
+    desk.database.close()
+    return made
+
+
+@pytest.fixture
+def changed(on_postgresql: Settings, tmp_path: Path) -> Settings:
+    """Back up that installation, and make its second estimate."""
+    desk, run = installation(on_postgresql)
+    run("create", str(tmp_path / "kept"))
+    estimate(drawn_photo(1), "1.jpg", desk.pipeline())
+    desk.database.close()
+    return on_postgresql
+
+
+def test_the_replaced_tables_of_postgresql_are_kept_as_a_dump(
+    changed: Settings, tmp_path: Path, postgres: str
+) -> None:
+    """The command names the dump; it has both estimates, and only its owner can read it."""
+    output = replaced(changed, tmp_path / "kept")
+    assert estimates(changed.database_url) == 1
+    (dump,) = changed.index_root.parent.glob("database.dump.before-*")
+    assert f"The previous data is now in {dump}." in output
+    assert dump.stat().st_mode & 0o077 == 0
+    with fresh_database(postgres, "of_the_dump") as url:
+        subprocess.run(["pg_restore", f"--dbname={url}", "--no-owner", str(dump)], check=True)
+        assert estimates(url) == 2
+
+
+def test_files_that_cannot_be_restored_leave_postgresql_as_it_was(changed: Settings, tmp_path: Path) -> None:
+    """A folder of models that is no folder: refused, and the later records are there."""
+    shutil.rmtree(changed.model_root, ignore_errors=True)
+    changed.model_root.write_text("no folder")
+    assert "The backup could not be restored" in replaced(changed, tmp_path / "kept", 1)
+    assert estimates(changed.database_url) == 2
+
+
+def test_a_dump_that_breaks_off_leaves_postgresql_as_it_was(changed: Settings, tmp_path: Path) -> None:
+    """Half a dump that its manifest states is refused, without a copy of what was not replaced."""
+    dump, manifest = tmp_path / "kept" / "database.dump", tmp_path / "kept" / "manifest.json"
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size // 2])
+    stated = json.loads(manifest.read_text())
+    stated["files"]["database.dump"] = asdict(fingerprint(dump))
+    manifest.write_text(json.dumps(stated))
+    assert "The backup could not be restored" in replaced(changed, tmp_path / "kept", 1)
+    assert estimates(changed.database_url) == 2
+    assert list(tmp_path.rglob("*.before-*")) == []
+
+
+def test_a_backup_of_the_other_database_changes_nothing(changed: Settings, tmp_path: Path) -> None:
+    """One of SQLite is refused on PostgreSQL before any file is moved."""
+    _, run = installation(make_small_site(tmp_path / "other"))
+    run("create", str(tmp_path / "of-sqlite"))
+    assert "This backup is of a SQLite database" in replaced(changed, tmp_path / "of-sqlite", 1)
+    assert list(tmp_path.rglob("*.before-*")) == []
+
+
+def test_a_backup_of_before_an_upgrade_is_restored_over_newer_tables(
+    changed: Settings, tmp_path: Path, postgres: str
+) -> None:
+    """Tables that its version did not have yet are made again."""
+    with fresh_database(postgres, "of_an_older_version") as url:
+        older = Database(url)
+        migrate.upgrade(older.engine, OLDER)
+        older.close()
+        make(Places(url, {}, tmp_path / "no-key"), tmp_path / "older", {"revision": OLDER})
+    assert "Restored" in replaced(changed, tmp_path / "older")
+    assert estimates(changed.database_url) == 0
+
+
+@pytest.fixture
+def with_objects(on_postgresql: Settings, s3: S3Server, s3_url: str) -> Settings:
+    access = s3.access()
+    return on_postgresql.model_copy(
+        update={
+            "objects": s3_url,
+            "objects_endpoint": access.endpoint,
+            "aws_access_key_id": access.key_id,
+            "aws_secret_access_key": access.secret,
+        }
+    )
+
+
+def test_a_backup_says_which_objects_it_does_not_include(with_objects: Settings, tmp_path: Path) -> None:
+    """The command and the manifest name the store."""
+    desk, run = installation(with_objects)
+    output = run("create", str(tmp_path / "kept"))
+    desk.database.close()
+    assert (
+        f"Not in this backup: the index builds, kept models and photos in {with_objects.objects}." in output
+    )
+    stated = json.loads((tmp_path / "kept" / "manifest.json").read_text())
+    assert stated["objects"] == with_objects.objects
+
+
+def test_a_restore_warns_of_objects_that_it_does_not_restore(with_objects: Settings, tmp_path: Path) -> None:
+    """It names the store of the backup."""
+    desk, run = installation(with_objects)
+    run("create", str(tmp_path / "kept"))
+    desk.database.close()
+    output = replaced(with_objects, tmp_path / "kept")
+    assert (
+        f"Not in this backup: the index builds, kept models and photos in {with_objects.objects}." in output
+    )
+
+
+def test_a_backup_of_everything_names_no_objects(more: Settings, tmp_path: Path) -> None:
+    """Without an object store, neither the command nor the manifest says that anything is missing."""
+    assert "Not in this backup" not in replaced(more, tmp_path / "kept")
+    assert "objects" not in json.loads((tmp_path / "kept" / "manifest.json").read_text())

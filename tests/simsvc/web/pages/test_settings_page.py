@@ -44,3 +44,12 @@ def test_an_old_back_up_is_warned_of(site: Settings, days: int, warned: bool) ->
     desk.log.note(NewEvent(EventKind.BACKUP, COMMAND, "backup", {"bytes": 1}))
     assert ("The last backup is old" in signed_in(app, "admin").get("/settings").text) == warned
     desk.database.close()
+
+
+def test_on_postgresql_other_tools_may_have_made_backups(site: Settings, postgres_url: str) -> None:
+    """The page does not say that there is no backup, as `pg_dump` leaves no event."""
+    app = create_app(site.model_copy(update={"database_url": postgres_url}))
+    html = signed_in(app, "admin").get("/settings").text
+    app.extensions["simsvc"].database.close()
+    assert "Backups by other tools, such as pg_dump, are not known here." in html
+    assert "No backup has been made yet" not in html

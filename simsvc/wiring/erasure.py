@@ -7,8 +7,8 @@ from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.errors import ObjectsRefused
 from simsvc.flows.erase import Eraser
 from simsvc.flows.retention import Retention
-from simsvc.store.records.erasure import ErasureStore
-from simsvc.store.records.faces import FaceStore
+from simsvc.store.erasure.records import ErasureStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.store.records.photos import PhotoStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.services import Services

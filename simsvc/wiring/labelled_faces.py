@@ -13,7 +13,7 @@ from simsvc.errors import IndexMissing, IndexUnusable
 from simsvc.flows.gallery.live_faces import LiveFaces
 from simsvc.flows.gallery.switch_index import Switcher
 from simsvc.ports import Detector, Model
-from simsvc.store.records.faces import FaceStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.values.site_calibration import SiteCalibration
 from simsvc.wiring.indexing import IndexServices
 from simsvc.wiring.services import Services, open_database

@@ -93,9 +93,9 @@ from simsvc.store.desk.origins import OriginStore
 from simsvc.store.desk.overview import OverviewStore
 from simsvc.store.desk.periods import PeriodStore
 from simsvc.store.desk.saved_views import SavedViewStore
-from simsvc.store.records.builds import BuildStore
+from simsvc.store.index.builds import BuildStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.store.records.estimates import EstimateStore
-from simsvc.store.records.faces import FaceStore
 from simsvc.store.records.inventory import InventoryStore
 from simsvc.store.records.retirement import KeepingStore
 from simsvc.store.records.switches import ModelSwitchStore, SwitchStore

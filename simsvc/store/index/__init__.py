@@ -1,1 +1,1 @@
-"""What hosts that share a database agree on about the index."""
+"""The database of index builds: their faces, and what hosts agree on about them."""

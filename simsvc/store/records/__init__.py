@@ -1,1 +1,1 @@
-"""The database of records: estimates, photos, reference faces, builds and models."""
+"""The database of records: estimates, photos and models."""

@@ -22,7 +22,7 @@ from simsvc.settings import Settings
 from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.database import Database
-from simsvc.store.records.builds import BuildStore
+from simsvc.store.index.builds import BuildStore
 from simsvc.values.events import Break
 
 

@@ -26,7 +26,7 @@ from simsvc.store.audit.evidence import EvidenceStore
 from simsvc.store.audit.evidence_state import EvidenceStateStore
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.erasure.records import ErasureStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.reviews.referrals import ReferralStore

@@ -29,10 +29,10 @@ from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.log_tiles import LogTree
 from simsvc.store.database import Database
 from simsvc.store.desk.batches import BatchStore
-from simsvc.store.records.builds import BuildStore
-from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.erasure.records import ErasureStore
+from simsvc.store.index.builds import BuildStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.store.records.estimates import EstimateStore
-from simsvc.store.records.faces import FaceStore
 from simsvc.store.records.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.reviews.referrals import ReferralStore

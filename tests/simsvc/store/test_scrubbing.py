@@ -14,9 +14,9 @@ from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.flows.audit.verify_log import verify
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.erasure.records import ErasureStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.store.records.estimates import EstimateStore
-from simsvc.store.records.faces import FaceStore
 from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.scrubbing import Scrubber
 from simsvc.store.tables import CropRow, EventContentRow, EventRow

@@ -21,7 +21,7 @@ from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.served_log import ServedLog
 from simsvc.store.database import Database
 from simsvc.store.desk.batches import BatchStore
-from simsvc.store.records.builds import BuildStore
+from simsvc.store.index.builds import BuildStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.records.switches import ModelSwitchStore, SwitchStore
 from simsvc.store.reviews.decisions import DecisionStore

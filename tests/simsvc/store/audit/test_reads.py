@@ -12,7 +12,7 @@ from simsvc.flows.audit.verify_log import verify
 from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.reads import CasePseudonymRow, ReadStore
 from simsvc.store.database import Database
-from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.erasure.records import ErasureStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.values import Declaration, RecordedEstimate
 from simsvc.values.audit.reads import Read, Views

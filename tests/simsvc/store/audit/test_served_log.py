@@ -7,7 +7,7 @@ import pytest
 from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.served_log import LoggedIndex, ServedLog
 from simsvc.store.database import Database
-from simsvc.store.records.builds import BuildStore
+from simsvc.store.index.builds import BuildStore
 from simsvc.store.records.switches import SwitchStore
 from simsvc.values.events import EventFilter, EventKind
 from tests.simsvc.store.helpers import BUILD, FACES

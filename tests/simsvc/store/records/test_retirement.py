@@ -14,9 +14,9 @@ from simsvc.adapters.crypto.fernet_cipher import FernetCipher, new_key
 from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.errors import EstimateErased, EstimateNotFound, PhotoLocked
 from simsvc.store.database import Database
-from simsvc.store.records.erasure import TABLES, ErasureStore
+from simsvc.store.erasure.records import TABLES, ErasureStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.store.records.estimates import EstimateStore
-from simsvc.store.records.faces import FaceStore
 from simsvc.store.records.photos import PhotoStore
 from simsvc.store.records.retirement import KeepingStore
 from simsvc.store.records.switches import ModelSwitchStore

@@ -17,7 +17,7 @@ from simsvc.flows.audit.verify_log import verify
 from simsvc.store.access.accounts import AccountStore
 from simsvc.store.audit.log import EventLog
 from simsvc.store.database import Database
-from simsvc.store.records.erasure import ErasureStore
+from simsvc.store.erasure.records import ErasureStore
 from simsvc.store.records.estimates import EstimateStore
 from simsvc.store.reviews.decisions import DecisionStore
 from simsvc.store.reviews.notifications import NotificationStore, Outbox

@@ -19,7 +19,7 @@ from simsvc.errors import BuildRunning, IndexMissing, StoreError
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import answered, estimate
 from simsvc.ports import Index
-from simsvc.store.records.faces import FaceStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.store.records.retirement import KeepingStore
 from simsvc.values.events import COMMAND
 from simsvc.wiring.audit.served import served_breaks

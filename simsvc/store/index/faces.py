@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.store.audit_append import append, erase_contents, lock_log
 from simsvc.store.database import Store
-from simsvc.store.records.builds import face_rows
+from simsvc.store.index.builds import face_rows
 from simsvc.store.scrubbing import note_remains
 from simsvc.store.tables import EventContentRow, EventRow, FaceRow
 from simsvc.values import FaceEvent, LabelledFace

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from simsvc.domain.gallery.face_changes import ErasedSets
 from simsvc.store.database import Database
-from simsvc.store.records.faces import FaceStore
+from simsvc.store.index.faces import FaceStore
 from simsvc.values import LabelledFace
 
 FACES = [LabelledFace("f1", 30.0, "clinic", "a.jpg"), LabelledFace("f2", 40.0, "clinic", "b.jpg")]

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from simsvc.errors import StoreError
 from simsvc.store.database import Database
-from simsvc.store.records.builds import ROWS_A_STATEMENT, BuildStore
+from simsvc.store.index.builds import ROWS_A_STATEMENT, BuildStore
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.values import LabelledFace
 from tests.simsvc.store.helpers import BUILD, FACES

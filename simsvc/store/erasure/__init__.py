@@ -1,0 +1,1 @@
+"""Erasure of records, with all that belongs to them."""

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.index.annoy_forest import SEED
 from simsvc.adapters.index.build_folders import DRAFT_PREFIX, BuildFolders, LocalBuilds, SharedBuilds
-from simsvc.adapters.index.copies import find_copies
 from simsvc.adapters.index.engines import chosen
+from simsvc.adapters.index.engines.annoy_forest import SEED
+from simsvc.adapters.index.engines.copies import find_copies
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.adapters.index.files.embedding_cache import FILE, EmbeddedJournal
 from simsvc.adapters.index.files.face_columns import (

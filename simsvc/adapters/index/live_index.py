@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from simsvc.adapters.index.built_index import FILTERS_KEPT, Allowed, BuiltIndex, Segment
+from simsvc.adapters.index.engines.built_index import FILTERS_KEPT, Allowed, BuiltIndex, Segment
 from simsvc.adapters.index.face_list import FaceFacts, FaceLister
 from simsvc.adapters.index.files.gallery import Gallery
 from simsvc.domain.calibration.fit_build import fit_build, seen_faces

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from simsvc.adapters.index.annoy_forest import cosines_of, grow, load_forest
-from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.engines.annoy_forest import cosines_of, grow, load_forest
+from simsvc.adapters.index.engines.annoy_index import AnnoyIndex
 from simsvc.domain.gallery.nearest import unit
 from simsvc.domain.gallery.recall import Questions, questions
 from simsvc.settings import load_settings

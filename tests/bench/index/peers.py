@@ -15,7 +15,7 @@ import annoy
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.index.annoy_forest import grow, load_forest
+from simsvc.adapters.index.engines.annoy_forest import grow, load_forest
 from simsvc.domain.gallery.manifest import METRIC
 from simsvc.domain.gallery.search_effort import CANDIDATES, search_k_for
 from tests.bench.index.vectors import Vectors

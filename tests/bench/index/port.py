@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.engines.annoy_index import AnnoyIndex
 from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.values import FaceFilter, LabelledFace
 from tests.bench.index.vectors import K

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simsvc.adapters.index.annoy_forest import grow, load_forest
+from simsvc.adapters.index.engines.annoy_forest import grow, load_forest
 from simsvc.adapters.index.engines.lance_table import LanceTable, grow_table
 from simsvc.domain.gallery.manifest import Partitions
 from simsvc.domain.gallery.search_effort import CANDIDATES, search_k_for

@@ -100,7 +100,7 @@ def test_a_prior_that_the_model_cannot_take_is_said(site: Settings) -> None:
 
 def test_annoy_of_another_processor_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What kills the process that tries it is named, with the remedy, by one that lives on."""
-    monkeypatch.setattr("simsvc.adapters.index.annoy_forest.PROBE", "import os; os.abort()")
+    monkeypatch.setattr("simsvc.adapters.index.engines.annoy_forest.PROBE", "import os; os.abort()")
     assert "--no-binary annoy" in checked(site, 1)["index"]
 
 

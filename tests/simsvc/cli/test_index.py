@@ -223,7 +223,7 @@ def test_build_with_annoy_of_another_processor_is_a_sentence(
     index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before any photo is read, an Annoy that cannot run here is named with its remedy."""
-    monkeypatch.setattr("simsvc.adapters.index.annoy_forest.PROBE", "raise SystemExit(1)")
+    monkeypatch.setattr("simsvc.adapters.index.engines.annoy_forest.PROBE", "raise SystemExit(1)")
     assert "--no-binary annoy" in index("build", exit_code=1)
 
 

@@ -13,8 +13,8 @@ from types import MappingProxyType
 import pytest
 from PIL import Image, ImageOps
 
-from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
+from simsvc.adapters.index.engines.annoy_index import AnnoyIndex
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import detector_of

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simsvc.adapters.index import annoy_forest, annoy_index
-from simsvc.adapters.index.built_index import BuiltIndex
-from simsvc.adapters.index.copies import Near
-from simsvc.adapters.index.engines import lance_table
+from simsvc.adapters.index.engines import annoy_forest, annoy_index, lance_table
+from simsvc.adapters.index.engines.built_index import BuiltIndex
+from simsvc.adapters.index.engines.copies import Near
 from simsvc.adapters.index.engines.lance_index import LanceIndex
 from simsvc.adapters.index.files import manifest as manifests
 from simsvc.domain.gallery import partitioning

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simsvc.adapters.index.built_index import FILTERS_KEPT, Allowed, BuiltIndex, Segment
+from simsvc.adapters.index.engines.built_index import FILTERS_KEPT, Allowed, BuiltIndex, Segment
 from simsvc.adapters.index.engines.lance_table import Found, LanceTable, allowlist, exact_distances
 from simsvc.domain.gallery.manifest import TABLE
 from simsvc.values import FloatVector, Neighbour

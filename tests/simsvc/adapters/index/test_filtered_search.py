@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from simsvc.adapters.index.annoy_index import EVERY_LEAF
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.adapters.index.built_index import BuiltIndex
+from simsvc.adapters.index.engines.annoy_index import EVERY_LEAF
+from simsvc.adapters.index.engines.built_index import BuiltIndex
 from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet, LiveFace, changes_of

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from simsvc.adapters.index.build_store import IndexStore
-from simsvc.adapters.index.built_index import BuiltIndex
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.engines.built_index import BuiltIndex
 from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.files.face_journal import FILE, FaceJournal
 from simsvc.adapters.index.live_index import FreshSegment, LiveGallery, LiveIndex

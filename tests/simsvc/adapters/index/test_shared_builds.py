@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_folders import BUILDS
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.engines.annoy_index import AnnoyIndex
 from simsvc.adapters.objects import shared_folders
 from simsvc.adapters.objects.local import LocalObjects
 from simsvc.adapters.objects.shared_folders import SharedFolders

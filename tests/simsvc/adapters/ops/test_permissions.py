@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simsvc.adapters.crypto.secret_key import kept_secret_key
-from simsvc.adapters.index.annoy_index import FILE
+from simsvc.adapters.index.engines.annoy_index import FILE
 from simsvc.adapters.inference.model_store import ModelStore
 from simsvc.adapters.inference.onnx_detector import DETECTOR_DIR, whole_graph
 from simsvc.adapters.photos.batch_spool import BatchSpool

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.adapters.index import annoy_forest
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.engines import annoy_forest
 from simsvc.adapters.ops.disk import available_memory_bytes
 from simsvc.errors import IndexEngineUnfit, IndexTooLarge, IndexUnwritable
 from tests.simsvc.adapters.index.helpers import MODEL, clustered, shelve
@@ -23,7 +23,7 @@ from tests.simsvc.adapters.index.helpers import MODEL, clustered, shelve
 BEYOND = """
 import resource, sys
 from pathlib import Path
-from simsvc.adapters.index.annoy_forest import load_forest
+from simsvc.adapters.index.engines.annoy_forest import load_forest
 from simsvc.adapters.index.files.mapping import mapping
 from simsvc.errors import IndexTooLarge
 folder = Path(sys.argv[1])

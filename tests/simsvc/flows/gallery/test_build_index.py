@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsvc.adapters.index.annoy_index import AnnoyIndex
 from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.current import CurrentIndex
+from simsvc.adapters.index.engines.annoy_index import AnnoyIndex
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.inference.onnx_model import OnnxModel

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsvc.adapters.index import annoy_forest, annoy_index
-from simsvc.adapters.index.annoy_index import AnnoyIndex
+from simsvc.adapters.index.engines import annoy_forest, annoy_index
+from simsvc.adapters.index.engines.annoy_index import AnnoyIndex
 from simsvc.domain.gallery.recall import questions, recall
 from simsvc.domain.gallery.search_effort import CANDIDATES, MARGIN, TARGET, TREES
 from tests.simsvc.adapters.index.helpers import MODEL, Vectors, clustered, faces_of, shelve

@@ -8,8 +8,8 @@ from pathlib import Path
 import annoy
 import numpy as np
 
-from simsvc.adapters.index.annoy_forest import load_forest, rows_of
-from simsvc.adapters.index.built_index import Allowed, BuiltIndex, Segment
+from simsvc.adapters.index.engines.annoy_forest import load_forest, rows_of
+from simsvc.adapters.index.engines.built_index import Allowed, BuiltIndex, Segment
 from simsvc.domain.gallery.manifest import METRIC
 from simsvc.domain.gallery.nearest import distances
 from simsvc.domain.gallery.search_effort import search_k_for

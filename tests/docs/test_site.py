@@ -66,6 +66,16 @@ def test_the_site_loads_nothing_from_the_network(site: Path) -> None:
     assert found == []
 
 
+STEP = re.compile(r"<p>[^<]*(?:<(?!/p>)[^<]*)*\n\d+\. ")
+"""A step of a list that Markdown took for more of the paragraph above."""
+
+
+def test_every_step_is_one_of_its_list(site: Path) -> None:
+    """A numbered step after a paragraph has an empty line before it."""
+    found = [path for path in site.rglob("*.html") if STEP.search(path.read_text(encoding="utf-8"))]
+    assert found == []
+
+
 def test_every_command_is_in_the_reference(site: Path) -> None:
     """Each `flask` command and each of its options has a line."""
     text = page(site, "reference/cli")

@@ -240,6 +240,7 @@ def _log(services: Services, progress: Progress) -> str:
         verdict = verify(snapshot, progress, outside=outside)
     if verdict.broken:
         raise AuditError("broken", problem=verdict.broken.sentence)
+    services.log_keeper.check_key()
     return f"The log is intact: {verdict.events} events."
 
 

@@ -77,7 +77,7 @@ def look_at_rates(address: str, ask: Callable[[], float]) -> str:
     except SimsvcError:
         raise
     except Exception as error:  # the storages' libraries have errors of their own
-        raise PartUnfit("rates", address=address, problem=type(error).__name__) from None
+        raise PartUnfit("rates", address=address, problem=type(error).__name__) from error
 
 
 def look_at_batches(ask: Callable[[], tuple[int, int]], pause: Callable[[], object]) -> str:

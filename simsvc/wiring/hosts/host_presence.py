@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+from contextlib import suppress
 from typing import IO
 
 from simsvc.errors import StoreError
@@ -51,22 +52,38 @@ class HostPresence:
             # children that are about to end have the file open, too: closing it would not be enough
             fcntl.flock(file, fcntl.LOCK_UN)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            try:
+                self._leave_if_alone(file)
+            except StoreError as error:
+                _log.warning("this host cannot say that it has ended: %s", error.sentence)
+
+    def leave_after_command(self) -> None:
+        """Take the host off again where only a command said that it is live, and no service of it runs."""
+        if sqlite_file(self._settings.database_url) is not None:
+            return
+        try:
+            with (self._settings.index_root / LOCK).open() as file:
+                self._leave_if_alone(file)
+        except FileNotFoundError:
+            with suppress(StoreError):
                 self._leave()
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
+        except (OSError, StoreError):
+            return  # a file of another account: nobody knows
+
+    def _leave_if_alone(self, file: IO[str]) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        try:
+            self._leave()
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
     def _leave(self) -> None:
         settings = self._settings
+        database = open_database(settings)
         try:
-            database = open_database(settings)
-            try:
-                if database.is_shared:
-                    HostStore(database).leave(host_id(settings.host, settings.index_root, boot_id()))
-            finally:
-                database.close()
-        except StoreError as error:
-            _log.warning("this host cannot say that it has ended: %s", error.sentence)
+            if database.is_shared:
+                HostStore(database).leave(host_id(settings.host, settings.index_root, boot_id()))
+        finally:
+            database.close()

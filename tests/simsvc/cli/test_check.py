@@ -13,10 +13,11 @@ from simsvc.adapters.crypto.log_key import LogKeyFile
 from simsvc.adapters.ops.private_files import MASK
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
+from simsvc.store.hosts import HostStore
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import command_app
-from tests.small_site import make_small_site
+from tests.small_site import make_small_site, moved_to
 
 Check = Callable[[int], dict[str, str]]
 
@@ -130,6 +131,15 @@ def test_what_cannot_be_reached_is_named_with_its_cause(site: Settings) -> None:
     assert f'Cause: Could not connect to the endpoint URL: "http://{NOWHERE}/' in said["objects"]
     secret = {*SECRETS.values(), password, redis}
     assert not [part for part, words in said.items() if any(text in words for text in secret)]
+
+
+def test_a_check_leaves_no_host_behind(site: Settings, postgres_url: str) -> None:
+    """A host that only checked itself is not live afterwards: `flask cluster adopt` need not wait for it."""
+    moved = moved_to(site, postgres_url)
+    assert checked(moved, 0)["hosts"].startswith(f"ok 1 live: {site.host} (")
+    services = Services(moved)
+    assert HostStore(services.database).all() == ()
+    services.database.close()
 
 
 def test_a_database_that_does_not_exist_is_named(site: Settings, postgres_url: str) -> None:

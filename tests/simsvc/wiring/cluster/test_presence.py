@@ -88,6 +88,22 @@ def test_a_service_that_never_began_takes_nothing_off(settings: Settings, servic
     assert len(live_since(settings)) == 1
 
 
+def test_a_check_makes_no_host_live(settings: Settings, services: Services) -> None:
+    """What `flask check` says of its host ends with it, unless a service of the host runs."""
+    services.host_watch.beat()
+    HostPresence(settings).leave_after_command()
+    assert live_since(settings) == []
+    presence = HostPresence(settings)
+    presence.begin()
+    services.host_watch.beat()
+    HostPresence(settings).leave_after_command()
+    assert len(live_since(settings)) == 1
+    presence.end()
+    services.host_watch.beat()
+    HostPresence(settings).leave_after_command()
+    assert live_since(settings) == []
+
+
 def test_a_machine_of_its_own_has_no_lock(tmp_path: Path) -> None:
     """With SQLite, there is nothing to be taken off."""
     settings = make_small_site(tmp_path, 4)

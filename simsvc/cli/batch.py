@@ -10,6 +10,7 @@ from simsvc.adapters.ops.work_process import end_with_parent
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.wiring.audit.served_keeper import start_keeper
+from simsvc.wiring.hosts.host_presence import HostPresence
 from simsvc.wiring.notifications import notifier
 from simsvc.wiring.services import open_database
 
@@ -30,4 +31,7 @@ def work_command(with_parent: bool) -> None:
     with sentences():
         settings = services().settings
         start_keeper(settings, open_database(settings))
+        presence = HostPresence(settings)
+        presence.begin()
         services().work_batches(notifier(services()).run)
+        presence.end()

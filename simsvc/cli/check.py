@@ -9,6 +9,7 @@ from simsvc.cli.common.current import services
 from simsvc.cli.common.progress import progress
 from simsvc.cli.common.settings_table import reference
 from simsvc.wiring.health import everything
+from simsvc.wiring.hosts.host_presence import HostPresence
 
 
 @click.command("check")
@@ -21,6 +22,7 @@ def check_command(ray: str) -> None:
     """
     with progress("event", "log") as advance:
         found = everything(services(), advance, ray)
+    HostPresence(services().settings).leave_after_command()
     for finding in found:
         click.echo(f"{'ok   ' if finding.well else 'WRONG'}  {finding.part:12} {finding.sentence}")
     wrong = sum(not finding.well for finding in found)

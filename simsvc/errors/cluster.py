@@ -63,6 +63,11 @@ class PartUnfit(SimsvcError):
         "objects_listing": (
             "What was written to %(store)s is not in its list of objects. Give the account the right to list."
         ),
+        "host_names": (
+            "Several live hosts have the same name: %(names)s. Set SIMSVC_HOST_NAME to a different one on "
+            "each host, and restart them. If a host of this name was restarted after a crash, run this again "
+            "in half a minute."
+        ),
         "batches": (
             "%(waiting)s photos of batches wait, and no worker takes them. Start one: `flask batch work`."
         ),

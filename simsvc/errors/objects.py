@@ -23,6 +23,10 @@ class ObjectsUnavailable(ObjectError):
             "The object store %(store)s cannot be reached. Try again in a minute. If "
             "the problem persists, tell the operator."
         ),
+        "tls": N_(
+            "The TLS connection to the object store %(store)s failed. If your own authority signed its "
+            "certificate, set AWS_CA_BUNDLE to a file with that authority's certificate, then restart."
+        ),
         "slow": N_(
             "The object store %(store)s did not answer in time. Try again in a minute. "
             "If the problem persists, tell the operator."

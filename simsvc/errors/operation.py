@@ -103,7 +103,8 @@ class LogDiffers(AuditError):
         "rolled_back": (
             "The log has no tree of %(size)s events with the root hash that %(source)s says: events were cut "
             "off its end, or the database was rolled back, for example by a restore. After a restore of a "
-            "backup, run `flask audit acknowledge-restore`."
+            "backup, run `flask audit acknowledge-restore`, or, if another host has acknowledged it, copy "
+            "log-state.json from the folder of that host's log key."
         ),
         "rewritten": (
             "The first %(size)s events have another root hash than %(source)s says: the log was rewritten."

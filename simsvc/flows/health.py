@@ -42,9 +42,15 @@ Look = Callable[[], str | Degraded]
 """Returns a sentence on the state of a part, or a problem that it goes on with, or raises a SimsvcError."""
 
 
-def look_over(looks: Iterable[tuple[str, Look]]) -> tuple[Finding, ...]:
+Explain = Callable[[SimsvcError], str]
+"""Returns the sentence on a problem."""
+
+
+def look_over(
+    looks: Iterable[tuple[str, Look]], explain: Explain = lambda problem: problem.sentence
+) -> tuple[Finding, ...]:
     """Check every part in order."""
-    return tuple(_finding(part, look) for part, look in looks)
+    return tuple(_finding(part, look, explain) for part, look in looks)
 
 
 def status_of(found: Iterable[Finding]) -> str:
@@ -55,11 +61,11 @@ def status_of(found: Iterable[Finding]) -> str:
     return "degraded" if all(finding.well or finding.serving for finding in parts) else "not ready"
 
 
-def _finding(part: str, look: Look) -> Finding:
+def _finding(part: str, look: Look, explain: Explain) -> Finding:
     try:
         seen = look()
     except SimsvcError as error:
-        return Finding(part, well=False, sentence=error.sentence, code=error.code, serving=False)
+        return Finding(part, well=False, sentence=explain(error), code=error.code, serving=False)
     if isinstance(seen, str):
         return Finding(part, well=True, sentence=seen)
     return Finding(part, well=False, sentence=seen.sentence, code=seen.problem.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,8 +59,15 @@ def look_at_clock(facts: ServerFacts) -> str:
 
 
 def look_at_hosts(hosts: Iterable[tuple[Host, datetime]], now: datetime, live: timedelta) -> str:
-    """Return a sentence on the hosts that were seen of late, with their versions and models."""
+    """Return a sentence on the hosts that were seen of late, with their versions and models.
+
+    Raises:
+        PartUnfit: some of them have the same name.
+    """
     seen = [host for host, seen_at in hosts if now - seen_at < live]
+    shared = [name for name, count in Counter(host.name for host in seen).items() if count > 1]
+    if shared:
+        raise PartUnfit("host_names", names=", ".join(shared))
     told = ", ".join(
         f"{host.name} ({host.version}, model {(host.model_sha256 or 'none')[:12]})" for host in seen
     )
@@ -77,7 +85,7 @@ def look_at_rates(address: str, ask: Callable[[], float]) -> str:
     except SimsvcError:
         raise
     except Exception as error:  # the storages' libraries have errors of their own
-        raise PartUnfit("rates", address=address, problem=type(error).__name__) from None
+        raise PartUnfit("rates", address=address, problem=type(error).__name__) from error
 
 
 def look_at_batches(ask: Callable[[], tuple[int, int]], pause: Callable[[], object]) -> str:

@@ -63,6 +63,11 @@ class HostStore(Store):
         with self._database.quick_connection() as connection:  # last: the turn above may have been waited for
             return Met(found, connection.execute(select(func.clock_timestamp())).scalar_one())
 
+    def leave(self, host_id: str) -> None:
+        """Put on record that a host is no longer live; raises StoreError."""
+        with self._database.transaction() as session:
+            session.execute(delete(HostRow).where(HostRow.id == host_id))
+
     def all(self) -> tuple[tuple[Host, datetime], ...]:
         """Return the hosts of the last day and when each was last seen, by name; raises StoreError."""
         with self._database.reading() as session:

@@ -64,18 +64,18 @@ class _Door:
 
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
-        self._closed_until_s = 0.0
+        self._closed_until_s, self._why = 0.0, ""
 
     def __call__(
         self, dialect: Dialect, _record: object, args: tuple[Any, ...], params: dict[str, Any]
     ) -> Any:
         gone = dialect.loaded_dbapi.OperationalError
         if time.monotonic() < self._closed_until_s:
-            raise gone("the server could not be reached a moment ago")
+            raise gone(f"the server could not be reached a moment ago: {self._why}")
         try:
             made = dialect.connect(*args, **params)
-        except gone:
-            self._closed_until_s = time.monotonic() + CLOSED_S
+        except gone as error:
+            self._closed_until_s, self._why = time.monotonic() + CLOSED_S, str(error)
             raise
         _Patience(made, self._patience_s, gone)
         return made

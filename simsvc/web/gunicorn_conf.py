@@ -25,6 +25,7 @@ from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.traffic.admission import THREADS
 from simsvc.wiring.audit.served_keeper import start_keeper
+from simsvc.wiring.hosts.host_presence import HostPresence
 from simsvc.wiring.services import open_database, private_places
 
 _settings = load_settings()
@@ -128,11 +129,16 @@ class BatchWorker:
 
 
 _batch_worker = BatchWorker()
+_presence = HostPresence(_settings)
 
 
 def on_starting(server: Any) -> None:
-    """Close files to others; make the folder for the workers' counts, or else each counts for itself."""
+    """Close files to others, and say that this host runs.
+
+    Make the folder for the workers' counts, or else each counts for itself.
+    """
     private_places(_settings).close()
+    _presence.begin()
     try:
         os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-", dir=MEMORY_DIR)
     except OSError as error:
@@ -184,11 +190,12 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """End the process that judges batches, and forget what was counted."""
+    """End the process that judges batches, forget what was counted, and say that this host has ended."""
     del server
     forget_address(_settings.batch_dir)
     _batch_worker.end(graceful_timeout)
     shutil.rmtree(os.environ.get(COUNTS_DIR, ""), ignore_errors=True)
+    _presence.end()
 
 
 def post_worker_init(worker: Any) -> None:

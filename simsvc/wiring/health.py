@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from simsvc.adapters.index.engines.chosen import check_engine
@@ -21,6 +22,7 @@ from simsvc.errors import (
     StoreError,
 )
 from simsvc.flows.audit.verify_log import verify
+from simsvc.flows.cause import explained
 from simsvc.flows.estimates.estimate import check_prior
 from simsvc.flows.health import Degraded, Finding, Look, look_over
 from simsvc.settings import Settings
@@ -30,6 +32,7 @@ from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.audit.served import admit, index_guard
 from simsvc.wiring.audit.witnesses import WitnessStatus
 from simsvc.wiring.hosts.parts import shared_parts
+from simsvc.wiring.secrets import secrets_of
 from simsvc.wiring.services import Services, private_places
 
 Progress = Callable[[int, int], None]
@@ -73,7 +76,8 @@ def everything(services: Services, progress: Progress, ray: str = "") -> tuple[F
             ("in service", lambda: _as_logged(services)),
             ("photo keys", lambda: _photo_keys(settings)),
             *shared_parts(services, ray),
-        )
+        ),
+        partial(explained, secrets=secrets_of(settings)),
     )
 
 
@@ -240,6 +244,7 @@ def _log(services: Services, progress: Progress) -> str:
         verdict = verify(snapshot, progress, outside=outside)
     if verdict.broken:
         raise AuditError("broken", problem=verdict.broken.sentence)
+    services.log_keeper.check_key()
     return f"The log is intact: {verdict.events} events."
 
 

@@ -120,7 +120,7 @@ from simsvc.wiring.audit.log_outbox import StreamThread, WitnessThread
 from simsvc.wiring.audit.served import admit, index_guard, model_problem, open_bundle, served_breaks
 from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
-from simsvc.wiring.hosts.host_watch import HostWatch, host_id, key_digest
+from simsvc.wiring.hosts.host_watch import HostWatch, boot_id, host_id, key_digest
 from simsvc.wiring.hosts.index_shelf import open_shelf
 from simsvc.wiring.hosts.release import installed_version, newest_revision
 from simsvc.wiring.objects import open_imports, open_models, open_objects, open_spool
@@ -239,7 +239,7 @@ class Services:
         with suppress(BundleError):
             model = opened.bundle_sha256 if opened else self.model_document().document_sha256
         return Host(
-            host_id(settings.host, settings.index_root),
+            host_id(settings.host, settings.index_root, boot_id()),
             settings.host,
             installed_version(),
             newest_revision(),

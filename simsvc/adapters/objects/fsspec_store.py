@@ -45,6 +45,7 @@ BUCKET = ("NoSuchBucket", "InvalidBucketName", "PermanentRedirect")
 "Error responses"; botocore.exceptions."""
 SLOW = ("ReadTimeoutError", "ConnectTimeoutError", "TimeoutError", "FSTimeoutError")
 CUT = ("ClientPayloadError", "IncompleteReadError", "IncompleteRead", "ResponseStreamingError")
+TLS = ("SSLError", "ClientSSLError")
 UNREACHABLE = ("EndpointConnectionError", "ConnectionClosedError", "HTTPClientError", "ClientConnectorError")
 
 Answer = TypeVar("Answer")
@@ -184,7 +185,9 @@ class FsspecObjects:
         except SimsvcError:
             raise
         except Exception as error:  # botocore, aiobotocore, aiohttp and s3fs raise errors of their own
-            raise self._told(error, action, key) from None
+            told = self._told(error, action, key)
+            # what is refused may be quoted, and belongs in no traceback
+            raise told from (None if isinstance(told, ObjectsRefused) else error)
 
     def _told(self, error: Exception, action: str, key: str) -> SimsvcError:
         """Return what happened, in which no part of the library's own text appears: it may hold secrets."""
@@ -214,6 +217,8 @@ class FsspecObjects:
     def _unavailable(self, kinds: Set[str], key: str) -> SimsvcError | None:
         if kinds & set(CUT):
             return ObjectsUnavailable("cut", store=self.name, object=key)
+        if kinds & set(TLS):
+            return ObjectsUnavailable("tls", store=self.name)
         if kinds & set(SLOW):
             return ObjectsUnavailable("slow", store=self.name)
         if kinds & set(UNREACHABLE):

@@ -96,7 +96,7 @@ class SharedFolders:
                 self._list()
             if self._names is None:
                 assert self._trouble is not None  # noqa: S101 - for mypy: there is a listing or a problem
-                raise self._kind.unavailable("", self._trouble)
+                raise self._kind.unavailable("", self._trouble) from self._trouble
             return self._names
         finally:
             self._listing.release()
@@ -325,7 +325,7 @@ class SharedFolders:
         try:
             yield
         except ObjectsUnavailable as error:
-            raise self._kind.unavailable(name, error) from None
+            raise self._kind.unavailable(name, error) from error
 
     @contextmanager
     def _fetching(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from limits.storage import storage_from_string
 
@@ -19,6 +20,12 @@ def answer_ms(address: str) -> float:
     """
     storage = storage_from_string(address, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S)
     start = time.perf_counter()
-    if not storage.check():
+    if not _answers(storage):
         raise ConnectionError
     return (time.perf_counter() - start) * 1e3
+
+
+def _answers(storage: Any) -> bool:
+    """Return whether the storage can be used; Redis is asked by its client, whose errors name the cause."""
+    client = getattr(storage, "get_connection", None)
+    return bool(client().ping() if client else storage.check())

@@ -70,8 +70,9 @@ def work(run: Callable[[StopSignal], None], pause_s: float = PAUSE_S) -> None:
         while child.is_alive() and not stop.is_set():
             child.join(LOOK_EVERY_S)
         if stop.is_set():
-            child.terminate()
-            child.join()
+            while child.is_alive():  # Python forgets a signal that comes while a process is being forked
+                child.terminate()
+                child.join(LOOK_EVERY_S)
             return
         _log.error("the process that judges batches has died (%s); another one takes over", child.exitcode)
         stop.wait(pause_s)

@@ -197,6 +197,19 @@ class LogKeeper:
         with self._lock(None):
             return self._signer()[0][0]
 
+    def check_key(self) -> None:
+        """See that the key of this host may sign, and change nothing.
+
+        A log that was never signed needs no key yet: the first checkpoint makes it.
+
+        Raises:
+            LogKeyRefused: the key is missing, cannot be read, or is not the one that signed last.
+            StoreError: the database cannot be used.
+        """
+        kept = self._remembered()
+        if not self._is_rotating(kept) and self._has_key(kept):
+            self._fitting(kept)
+
     def rebuild(self) -> SignedCheckpoint:
         """Make all tiles anew from the events; raises like `checkpoint`."""
         with self._lock(None):
@@ -260,15 +273,31 @@ class LogKeeper:
         return self.state.lock() if patience_s is None else self.state.lock(patience_s)
 
     def _signer(self) -> tuple[Signer, KeptState]:
-        kept = self.state.read()
-        if kept is not None:
-            kept = self._with_successors(kept)
-            self._check_origin(kept.origin)
-            self._finish_rotation(kept)
-        if not self.key.exists():
-            if kept is not None or self.tree.newest() is not None:
-                raise LogKeyRefused("missing", file=self.key.name)
+        kept = self._remembered()
+        if self._is_rotating(kept):
+            self.key.replace()
+        if not self._has_key(kept):
             self.key.create()
+        return self._fitting(kept)
+
+    def _remembered(self) -> KeptState | None:
+        kept = self.state.read()
+        if kept is None:
+            return None
+        kept = self._with_successors(kept)
+        self._check_origin(kept.origin)
+        return kept
+
+    def _has_key(self, kept: KeptState | None) -> bool:
+        """Return whether there is a key; raises LogKeyRefused if there is none, but the log was signed."""
+        if self.key.exists():
+            return True
+        if kept is not None or self.tree.newest() is not None:
+            raise LogKeyRefused("missing", file=self.key.name)
+        return False
+
+    def _fitting(self, kept: KeptState | None) -> tuple[Signer, KeptState]:
+        """Return the signer, which must be the one that signed last, and what is remembered of the log."""
         public, sign = self.key.read()
         kept = kept or self._adopted(public)
         key = VerifierKey(kept.origin, public)
@@ -301,11 +330,12 @@ class LogKeeper:
         if self.origin and self.origin != origin:
             raise LogKeyRefused("origin", wanted=self.origin, origin=origin)
 
-    def _finish_rotation(self, kept: KeptState) -> None:
-        """Put the next key in place if a rotation was interrupted after it had signed."""
-        following = self.key.prepared()
-        if following is not None and str(VerifierKey(kept.origin, following)) == kept.keys[-1].vkey:
-            self.key.replace()
+    def _is_rotating(self, kept: KeptState | None) -> bool:
+        """Return whether a rotation was interrupted after the next key had signed."""
+        following = self.key.prepared() if kept is not None else None
+        if kept is None or following is None:
+            return False
+        return str(VerifierKey(kept.origin, following)) == kept.keys[-1].vkey
 
     def _adopted(self, public: bytes) -> KeptState:
         """Return the state of a log of which nothing is remembered; its checkpoints must be by this key."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from simsvc.domain.hosts import problem_of
@@ -21,6 +22,7 @@ from simsvc.wiring.audit.ending_thread import EndingThread
 BEAT_S = 10.0
 """How often a host says that it is live: one transaction of some 2 ms."""
 ID_CHARACTERS = 16
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _log = logging.getLogger(__name__)
 
@@ -97,9 +99,21 @@ def _beyond(skew: timedelta, slack: timedelta) -> timedelta:
     return sure if skew > timedelta() else -sure
 
 
-def host_id(name: str, folder: Path) -> str:
-    """Return the id of an installation: its host's name and folder."""
-    return hashlib.sha256(f"{name}\0{folder.resolve()}".encode()).hexdigest()[:ID_CHARACTERS]
+def host_id(name: str, folder: Path, boot: str) -> str:
+    """Return the id of an installation: its host's name and folder, and what differs between machines."""
+    return hashlib.sha256(f"{name}\0{folder.resolve()}\0{boot}".encode()).hexdigest()[:ID_CHARACTERS]
+
+
+@cache
+def boot_id() -> str:
+    """Return what no other running machine has, or "" where the system says nothing of the kind.
+
+    Source: Linux, random(4).
+    """
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def key_digest(secret_key: str) -> str:

@@ -4,17 +4,20 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
 
+from simsvc.adapters.crypto.log_key import LogKeyFile
 from simsvc.adapters.ops.private_files import MASK
 from simsvc.domain.estimate.age_prior import parse_age_prior
 from simsvc.settings import Settings
+from simsvc.store.hosts import HostStore
 from simsvc.web.app import create_app
 from simsvc.wiring.services import Services
 from tests.simsvc.cli.helpers import command_app
-from tests.small_site import make_small_site
+from tests.small_site import make_small_site, moved_to
 
 Check = Callable[[int], dict[str, str]]
 
@@ -83,6 +86,68 @@ def test_what_is_wrong_is_named_and_fails(site: Settings, part: str) -> None:
     assert [name for name, words in said.items() if words.startswith("WRONG") and name != "kept models"] == [
         *(["session key", "file modes"] if part == "session key" else [part])
     ]
+
+
+@pytest.mark.parametrize("has_key", [True, False], ids=["another", "none"])
+def test_a_log_key_that_did_not_sign_is_named(site: Settings, has_key: bool) -> None:
+    """On a host that has another key than the log, or none, the check says what the server says of it."""
+    services = Services(site)
+    services.log_keeper.checkpoint()
+    assert checked(site, 0)["log"].startswith("ok The log is intact")
+    other = Services(site.model_copy(update={"log_key_file": site.log_key_path.parent / "other" / "key.pem"}))
+    if has_key:
+        LogKeyFile(other.settings.log_key_path).create()
+    other.log_thread.round(at_once=True)
+    problem = other.log_thread.problem
+    for each in (services, other):
+        each.database.close()
+    assert problem is not None
+    assert checked(other.settings, 1)["log"] == f"WRONG {problem.sentence}"
+
+
+SECRETS = {
+    "database": "a password / with @ signs",
+    "redis": "another / with @ signs",
+    "key id": "AKIDofatest",
+    "key": "a-secret-key-of-s3",
+}
+NOWHERE = "127.0.0.1:1"
+
+
+def test_what_cannot_be_reached_is_named_with_its_cause(site: Settings) -> None:
+    """Without PostgreSQL, Redis and S3, the check adds what their clients say, and no secret."""
+    password, redis = (quote(SECRETS[name], safe="") for name in ("database", "redis"))
+    away = {
+        "database_url": f"postgresql://simsvc:{password}@{NOWHERE}/simsvc",
+        "rate_storage": f"redis://simsvc:{redis}@{NOWHERE}/0",
+        "objects": "s3://bucket/prefix",
+        "objects_endpoint": f"http://{NOWHERE}",
+        "aws_access_key_id": SECRETS["key id"],
+        "aws_secret_access_key": SECRETS["key"],
+    }
+    said = checked(site.model_copy(update=away), 1)
+    for part in ("database", "log", "server", "clock", "hosts", "batches", "rates"):
+        assert "refused" in said[part].partition(" Cause: ")[2], part
+    assert f'Cause: Could not connect to the endpoint URL: "http://{NOWHERE}/' in said["objects"]
+    secret = {*SECRETS.values(), password, redis}
+    assert not [part for part, words in said.items() if any(text in words for text in secret)]
+
+
+def test_a_check_leaves_no_host_behind(site: Settings, postgres_url: str) -> None:
+    """A host that only checked itself is not live afterwards: `flask cluster adopt` need not wait for it."""
+    moved = moved_to(site, postgres_url)
+    assert checked(moved, 0)["hosts"].startswith(f"ok 1 live: {site.host} (")
+    services = Services(moved)
+    assert HostStore(services.database).all() == ()
+    services.database.close()
+
+
+def test_a_database_that_does_not_exist_is_named(site: Settings, postgres_url: str) -> None:
+    """The check says what the server answers."""
+    url = postgres_url.replace("@/test_", "@/no_test_")
+    said = checked(site.model_copy(update={"database_url": url}), 1)
+    name = url.partition("@/")[2].partition("?")[0]
+    assert said["server"].endswith(f'FATAL:  database "{name}" does not exist.')
 
 
 def test_an_engine_that_is_not_there_is_said(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

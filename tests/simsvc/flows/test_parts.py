@@ -8,6 +8,7 @@ import pytest
 
 from simsvc.adapters.ops.rate_storage import answer_ms
 from simsvc.errors import PartUnfit
+from simsvc.flows.cause import cause_of
 from simsvc.flows.parts import ServerFacts, look_at_batches, look_at_clock, look_at_rates, look_at_server
 from simsvc.store.database import Database
 from simsvc.store.server_facts import server_facts
@@ -54,8 +55,9 @@ def test_a_redis_server_is_asked_with_its_password() -> None:
     with redis_server(PASSWORD) as (_, port):
         address = f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0"
         assert "answers within" in look_at_rates("redis://***", lambda: answer_ms(address))
-        with pytest.raises(PartUnfit, match=r"redis://\*\*\*"):
+        with pytest.raises(PartUnfit, match=r"redis://\*\*\*") as refused:
             look_at_rates("redis://***", lambda: answer_ms(f"redis://:wrong@127.0.0.1:{port}/0"))
+        assert "password" in cause_of(refused.value)
     started = time.monotonic()
     with pytest.raises(PartUnfit) as refused:
         look_at_rates("redis://***", lambda: answer_ms(address))

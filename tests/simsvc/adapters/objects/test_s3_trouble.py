@@ -1,10 +1,11 @@
 """A bucket that cannot be used: each problem is named, with what to do, and without a secret."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from simsvc.adapters.objects.fsspec_store import FsspecObjects
 from simsvc.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
 from tests.object_servers import ADMIN, READER, S3Server
+from tests.tls_receiver import make_certificate
 
 
 @contextmanager
@@ -88,6 +90,40 @@ def test_an_endpoint_that_is_gone_is_unreachable(s3: S3Server, s3_url: str) -> N
     with pytest.raises(ObjectsUnavailable, match="cannot be reached"):
         objects.get("a")
     assert time.monotonic() - began_s < 3
+
+
+def test_a_certificate_that_is_not_trusted_names_the_setting(
+    s3: S3Server, s3_url: str, tmp_path: Path
+) -> None:
+    """An endpoint with a certificate of an unknown authority is refused, and the cause stays known."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, tls(listening, make_certificate(tmp_path)):
+        endpoint = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(ObjectsUnavailable, match="AWS_CA_BUNDLE") as caught:
+            FsspecObjects(s3_url, s3.access(endpoint=endpoint)).get("a")
+    assert "certificate verify failed" in str(caught.value.__cause__)
+
+
+@contextmanager
+def tls(listening: socket.socket, certificate: Path) -> Iterator[None]:
+    """Answer connections with a certificate, and nothing else."""
+    context, ended = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), threading.Event()
+    context.load_cert_chain(certificate)
+    listening.settimeout(0.1)
+
+    def serve() -> None:
+        while not ended.is_set():
+            with suppress(OSError):  # nobody connects, or does not trust the certificate
+                connection, _ = listening.accept()
+                with connection:
+                    context.wrap_socket(connection, server_side=True).close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("act", ["put", "get"])

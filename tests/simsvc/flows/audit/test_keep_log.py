@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -225,6 +226,7 @@ def test_a_rotation_that_was_interrupted_is_finished(signed: Site, monkeypatch: 
         with pytest.raises(KeyboardInterrupt):
             signed.keeper.rotate()
     signed.add(1)
+    signed.keeper.check_key()  # well, as the next checkpoint finishes it
     key = signed.keeper.verifier_key()
     assert verify_note(parse_note(signed.keeper.checkpoint().note), [key]) == (key,)
     assert str(key) == signed.tree.log_keys()[-1].vkey
@@ -293,6 +295,9 @@ def test_a_key_that_cannot_be_used_is_named(signed: Site, case: str) -> None:
     with pytest.raises(LogKeyRefused) as refused:
         signed.keeper.checkpoint()
     assert refused.value.reason == reason
+    with pytest.raises(LogKeyRefused) as refused:
+        signed.keeper.check_key()
+    assert refused.value.reason == reason
     signed.add(1)
     assert signed.keeper.status().unsigned == 6
 
@@ -307,6 +312,29 @@ def test_another_key_without_a_state_is_named(signed: Site) -> None:
     with pytest.raises(LogKeyRefused) as refused:
         Site(signed.database, signed.folder / "other").keeper.checkpoint()
     assert refused.value.reason == "wrong"
+
+
+def test_a_host_without_the_right_key_is_found_before_it_signs(signed: Site) -> None:
+    """A look at the key of another host names what signing would, and makes no file."""
+    other = Site(signed.database, signed.folder / "other")
+    with pytest.raises(LogKeyRefused) as refused:
+        other.keeper.check_key()
+    assert refused.value.reason == "missing"
+    assert not other.folder.exists()
+    LogKeyFile(other.key).create()
+    with pytest.raises(LogKeyRefused) as refused:
+        other.keeper.check_key()
+    assert refused.value.reason == "wrong"
+    other.key.write_bytes(signed.key.read_bytes())
+    other.keeper.check_key()
+    assert not other.state.exists()
+
+
+def test_a_log_that_was_never_signed_needs_no_key(site: Site) -> None:
+    """A look at a fresh installation finds nothing wrong, and makes no key."""
+    site.add(1)
+    site.keeper.check_key()
+    assert not site.folder.exists()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -447,6 +475,7 @@ def test_a_database_that_was_rolled_back_is_named_until_it_is_acknowledged(
     signed.database.close()
     copy = file.read_bytes()
     signed.keeper.checkpoint()
+    shutil.copytree(signed.folder, signed.folder.with_name("other"))
     signed.database.fold_in(1)
     signed.database.close()
     for ending in ("-wal", "-shm"):
@@ -470,6 +499,11 @@ def test_a_database_that_was_rolled_back_is_named_until_it_is_acknowledged(
     assert kept is not None
     assert kept.note == checkpoint.note
     assert [loss["lost"] for loss in kept.more[ACKNOWLEDGED]] == ["Two exports of 4 May."]
+    other = Site(back.database, signed.folder.with_name("other"))
+    (problem,) = other.verify().problems
+    assert "copy log-state.json from the folder of that host's log key" in problem.sentence
+    other.state.write_bytes(back.state.read_bytes())
+    assert other.codes() == set()
     back.add(1)
     back.keeper.checkpoint()
     assert back.codes() == set()

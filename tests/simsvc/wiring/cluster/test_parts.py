@@ -10,11 +10,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
 
 from simsvc.flows.health import Finding, look_over
 from simsvc.settings import Settings
+from simsvc.store.hosts import HostRow
 from simsvc.values.hosts import Host
 from simsvc.wiring.hosts import parts
+from simsvc.wiring.hosts.host_watch import host_id
 from simsvc.wiring.hosts.parts import shared_parts
 from simsvc.wiring.services import Services
 from tests.object_servers import READER, S3Server
@@ -121,6 +124,25 @@ def test_another_hosts_version_is_named(services: Services) -> None:
     assert not finding.well
     assert "web-9" in finding.sentence
     assert "0.1.0" in finding.sentence
+
+
+def test_hosts_of_the_same_name_are_named(services: Services) -> None:
+    """Where two machines have one name, the check says so: events could not tell them apart."""
+    host = services.settings.host
+    services.host_watch.beat()
+    with services.database.reading() as session:
+        mine = session.scalars(select(HostRow)).one()
+    other = Host("f" * 16, host, mine.version, mine.schema, mine.model_sha256, mine.key_digest)
+    parts.HostStore(services.database).meet(other)
+    finding = look(services)["hosts"]
+    assert finding.code == "part_unfit"
+    assert f"the same name: {host}." in finding.sentence
+
+
+def test_machines_with_one_name_and_folder_are_two_hosts(tmp_path: Path) -> None:
+    """What differs between machines is a part of a host's id."""
+    assert host_id("web", tmp_path, "one") != host_id("web", tmp_path, "two")
+    assert host_id("web", tmp_path, "one") == host_id("web", tmp_path, "one")
 
 
 def test_a_clock_that_is_off_is_said(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from simsvc.adapters.ops.work_process import end_with_parent
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.wiring.audit.served_keeper import start_keeper
-from simsvc.wiring.hosts.host_presence import HostPresence
+from simsvc.wiring.host_presence import HostPresence
 from simsvc.wiring.notifications import notifier
 from simsvc.wiring.services import open_database
 

@@ -9,7 +9,7 @@ from simsvc.cli.common.current import services
 from simsvc.cli.common.progress import progress
 from simsvc.cli.common.settings_table import reference
 from simsvc.wiring.health import everything
-from simsvc.wiring.hosts.host_presence import HostPresence
+from simsvc.wiring.host_presence import HostPresence
 
 
 @click.command("check")

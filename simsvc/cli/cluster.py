@@ -13,7 +13,7 @@ from simsvc.cli.common.errors import sentences
 from simsvc.cli.common.progress import progress
 from simsvc.flows.mirror import Mirrored
 from simsvc.store.copy_records import Copied
-from simsvc.wiring.hosts.adopt import Adopted, Old, adopt
+from simsvc.wiring.adopt import Adopted, Old, adopt
 
 cluster_group = AppGroup("cluster", help="Run several hosts with one database.")
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)

@@ -25,7 +25,7 @@ from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.traffic.admission import THREADS
 from simsvc.wiring.audit.served_keeper import start_keeper
-from simsvc.wiring.hosts.host_presence import HostPresence
+from simsvc.wiring.host_presence import HostPresence
 from simsvc.wiring.services import open_database, private_places
 
 _settings = load_settings()

@@ -31,7 +31,7 @@ from simsvc.store.database import sqlite_file
 from simsvc.store.scrubbing import Scrubber
 from simsvc.wiring.audit.served import admit, index_guard
 from simsvc.wiring.audit.witnesses import WitnessStatus
-from simsvc.wiring.hosts.parts import shared_parts
+from simsvc.wiring.parts import shared_parts
 from simsvc.wiring.secrets import secrets_of
 from simsvc.wiring.services import Services, private_places
 

@@ -8,9 +8,9 @@ from simsvc.adapters.index.files.embedding_cache import EmbeddedJournal
 from simsvc.adapters.photos.import_spool import ImportSpool
 from simsvc.flows.gallery.process_import import Workshop, process
 from simsvc.settings import Settings
+from simsvc.wiring.hosts.objects import open_imports, open_objects
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.labelled_faces import live_faces
-from simsvc.wiring.objects import open_imports, open_objects
 from simsvc.wiring.services import helpers_of_command
 
 

@@ -122,8 +122,8 @@ from simsvc.wiring.audit.shared_state import SharedLogState
 from simsvc.wiring.audit.witnesses import WitnessDesk, make_witnesses
 from simsvc.wiring.hosts.host_watch import HostWatch, boot_id, host_id, key_digest
 from simsvc.wiring.hosts.index_shelf import open_shelf
+from simsvc.wiring.hosts.objects import open_imports, open_models, open_objects, open_spool
 from simsvc.wiring.hosts.release import installed_version, newest_revision
-from simsvc.wiring.objects import open_imports, open_models, open_objects, open_spool
 
 _log = logging.getLogger(__name__)
 LAST_S = 3.0

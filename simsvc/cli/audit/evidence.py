@@ -15,7 +15,7 @@ from simsvc.cli.common.errors import sentences
 from simsvc.domain.audit.evidence import DAMAGE
 from simsvc.errors import AuditError
 from simsvc.values.events import COMMAND
-from simsvc.wiring.audit.evidence import evidence_taker
+from simsvc.wiring.evidence import evidence_taker
 
 
 @click.command("evidence")

@@ -10,7 +10,7 @@ from flask import Response
 
 from simsvc.adapters.results.evidence_zip import write_evidence
 from simsvc.web.http.current import exporter, services, visitor
-from simsvc.wiring.audit.evidence import evidence_taker
+from simsvc.wiring.evidence import evidence_taker
 
 MEDIA_TYPE = "application/zip"
 IN_MEMORY_BYTES = 4_000_000

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from simsvc.adapters.ops.ending_thread import EndingThread
 from simsvc.errors import AuditError, LogKeyRefused, SimsvcError
 from simsvc.flows.audit.keep_log import LogKeeper
-from simsvc.wiring.audit.ending_thread import EndingThread
 
 WAKE_S = 15.0
 """Time between two looks at the log, each of which is two short queries."""

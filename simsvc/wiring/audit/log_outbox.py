@@ -10,10 +10,10 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from simsvc.adapters.ops.ending_thread import EndingThread
 from simsvc.errors import SimsvcError
 from simsvc.flows.audit.stream_events import Streamer
 from simsvc.store.turns import WITNESSING, Turns
-from simsvc.wiring.audit.ending_thread import EndingThread
 from simsvc.wiring.audit.witnesses import WitnessDesk
 
 WAKE_S = 5.0

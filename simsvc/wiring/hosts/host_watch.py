@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from simsvc.adapters.ops.ending_thread import EndingThread
 from simsvc.domain.hosts import problem_of
 from simsvc.errors import HostRefused, SimsvcError, StoreError
 from simsvc.store.database import Database
 from simsvc.store.hosts import HostStore
 from simsvc.values.hosts import Host
-from simsvc.wiring.audit.ending_thread import EndingThread
 
 BEAT_S = 10.0
 """How often a host says that it is live: one transaction of some 2 ms."""

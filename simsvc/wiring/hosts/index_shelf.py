@@ -19,7 +19,7 @@ from simsvc.store.index.adoption import AdoptionStore
 from simsvc.store.index.build_lock import BuildLockStore
 from simsvc.store.index.face_sets import FaceSetStore
 from simsvc.store.index.pointer import PointerStore
-from simsvc.wiring.objects import open_objects, shared_folders
+from simsvc.wiring.hosts.objects import open_objects, shared_folders
 
 
 def open_shelf(settings: Settings, database: Database, objects: ObjectStore | None = None) -> IndexStore:

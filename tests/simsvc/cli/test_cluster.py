@@ -3,7 +3,7 @@ from __future__ import annotations
 from simsvc.cli.cluster import report
 from simsvc.flows.mirror import Mirrored
 from simsvc.store.copy_records import Copied
-from simsvc.wiring.hosts.adopt import Adopted
+from simsvc.wiring.adopt import Adopted
 
 FRESH = Adopted(
     tables=(Copied("estimates", 3, 3), Copied("events", 4, 1)),

@@ -24,8 +24,8 @@ from simsvc.values.face_imports import ImportPhoto, ImportState
 from simsvc.web.app import create_app
 from simsvc.wiring.erasure import eraser
 from simsvc.wiring.health import everything
+from simsvc.wiring.hosts.objects import open_objects
 from simsvc.wiring.imports import work_import
-from simsvc.wiring.objects import open_objects
 from simsvc.wiring.retirement import retire_model
 from simsvc.wiring.services import Services
 from tests.simsvc.web.signed_in import signed_in

@@ -19,7 +19,7 @@ from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.hosts import HostStore
 from simsvc.values.hosts import Host
-from simsvc.wiring.hosts.adopt import Adopted, Old, adopt
+from simsvc.wiring.adopt import Adopted, Old, adopt
 from simsvc.wiring.services import Services
 from tests.object_servers import S3Server
 from tests.old_files.installation import PHOTO_KEY, SECRET_KEY
@@ -157,7 +157,7 @@ def test_an_adoption_that_was_cut_off_goes_on(site: Site, monkeypatch: pytest.Mo
         copied.append(str(args[1]))
         return mirror(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("simsvc.wiring.hosts.adopt.mirror", cut_off)
+    monkeypatch.setattr("simsvc.wiring.adopt.mirror", cut_off)
     with pytest.raises(ObjectsUnavailable):
         site.adopt()
     monkeypatch.undo()

@@ -16,9 +16,9 @@ from simsvc.flows.health import Finding, look_over
 from simsvc.settings import Settings
 from simsvc.store.hosts import HostRow
 from simsvc.values.hosts import Host
-from simsvc.wiring.hosts import parts
+from simsvc.wiring import parts
 from simsvc.wiring.hosts.host_watch import host_id
-from simsvc.wiring.hosts.parts import shared_parts
+from simsvc.wiring.parts import shared_parts
 from simsvc.wiring.services import Services
 from tests.object_servers import READER, S3Server
 from tests.postgres_server import closed_database

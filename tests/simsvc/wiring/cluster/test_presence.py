@@ -12,7 +12,7 @@ from sqlalchemy import select
 from simsvc.settings import Settings
 from simsvc.store.database import Database
 from simsvc.store.hosts import HostRow
-from simsvc.wiring.hosts.host_presence import HostPresence
+from simsvc.wiring.host_presence import HostPresence
 from simsvc.wiring.services import Services
 from tests.helpers import wait_until
 from tests.servers import children_of, running, working

@@ -31,7 +31,7 @@ from simsvc.store.index.adoption import AdoptionStore
 from simsvc.store.index.face_sets import FaceSetStore
 from simsvc.store.index.pointer import PointerStore
 from simsvc.store.records.estimates import EstimateStore
-from simsvc.wiring.objects import open_objects
+from simsvc.wiring.hosts.objects import open_objects
 from simsvc.wiring.services import open_database
 
 

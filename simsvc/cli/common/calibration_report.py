@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from simsvc.domain.estimate.corrected import build_sentence
 from simsvc.values.site_calibration import Score, SiteCalibration
 
-COLUMNS = ("", "faces", "MAE", "corrected", "bias", "corrected", "in range")
-WIDTHS = (12, 7, 8, 10, 8, 10, 10)
+COLUMNS = ("", "faces", "MAE", "corrected MAE", "bias", "corrected bias", "in range")
+WIDTHS = (12, 7, 8, 15, 8, 16, 10)
+NO_RANGE = "-"
+"""Stands for the share within the range where no correction, and so no range, was chosen."""
 
 
 def calibration_report(label: str, site: SiteCalibration | None, *, changed: bool) -> list[str]:
@@ -49,7 +51,7 @@ def _table(site: SiteCalibration) -> Iterator[str]:
 
 
 def _cells(raw: Score, corrected: Score) -> tuple[str, ...]:
-    held = "" if corrected.coverage is None else f"{corrected.coverage:.1%}"
+    held = NO_RANGE if corrected.coverage is None else f"{corrected.coverage:.1%}"
     errors = (f"{raw.mae_years:.2f}", f"{corrected.mae_years:.2f}")
     return f"{raw.faces:,}", *errors, f"{raw.bias_years:+.2f}", f"{corrected.bias_years:+.2f}", held
 

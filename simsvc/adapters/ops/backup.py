@@ -92,8 +92,10 @@ def opened(folder: Path) -> dict[str, str]:
 def require_kind(folder: Path, places: Places) -> None:
     """Raise BackupRefused if the backup is of the other kind of database."""
     on_sqlite = _is_sqlite(make_url(places.database_url))
-    if not (folder / (SQLITE if on_sqlite else DUMP)).is_file():
-        raise BackupRefused("of_postgresql" if on_sqlite else "of_sqlite")
+    if on_sqlite and not (folder / SQLITE).is_file():
+        raise BackupRefused("of_postgresql")
+    if not on_sqlite and not (folder / DUMP).is_file():
+        raise BackupRefused("of_sqlite")
 
 
 def occupied(places: Places) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
+from simsvc.adapters.ops.in_use import share
 from simsvc.adapters.ops.logs import configure
 from simsvc.adapters.ops.work_process import end_with_parent
 from simsvc.cli.common.current import services
 from simsvc.cli.common.errors import sentences
 from simsvc.wiring.audit.served_keeper import start_keeper
 from simsvc.wiring.notifications import notifier
-from simsvc.wiring.services import open_database
+from simsvc.wiring.services import in_use_lock, open_database
 
 batch_group = AppGroup("batch", help="Process batches of photos.")
 
@@ -29,5 +30,6 @@ def work_command(with_parent: bool) -> None:
         end_with_parent()
     with sentences():
         settings = services().settings
+        share(in_use_lock(settings))
         start_keeper(settings, open_database(settings))
         services().work_batches(notifier(services()).run)

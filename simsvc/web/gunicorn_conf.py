@@ -20,12 +20,13 @@ from gunicorn.glogging import Logger
 
 from simsvc.adapters.ops import logs
 from simsvc.adapters.ops.address import forget_address, leave_address, local_url, public_base, url_of
+from simsvc.adapters.ops.in_use import share
 from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.traffic.admission import THREADS
 from simsvc.wiring.audit.served_keeper import start_keeper
-from simsvc.wiring.services import open_database, private_places
+from simsvc.wiring.services import in_use_lock, open_database, private_places
 
 _settings = load_settings()
 keep_private()  # before anything is made; a Unix socket's mode is gunicorn's own affair
@@ -131,7 +132,11 @@ _batch_worker = BatchWorker()
 
 
 def on_starting(server: Any) -> None:
-    """Close files to others; make the folder for the workers' counts, or else each counts for itself."""
+    """Keep restores away; close files to others; make the folder for the workers' counts.
+
+    Without that folder, each worker counts for itself.
+    """
+    share(in_use_lock(_settings))  # workers inherit it, so that it is held until the last of them ends
     private_places(_settings).close()
     try:
         os.environ[COUNTS_DIR] = tempfile.mkdtemp(prefix="simsvc-counts-", dir=MEMORY_DIR)

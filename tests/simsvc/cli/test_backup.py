@@ -393,6 +393,7 @@ def test_a_backup_of_everything_names_no_objects(more: Settings, tmp_path: Path)
 def small(tmp_path: Path) -> Settings:
     """Make a site of SQLite with one estimate, a backup of it, then another estimate."""
     settings = make_small_site(tmp_path / "site")
+    settings = settings.model_copy(update={"secret_key_file": tmp_path / "site" / "key"})
     desk, run = installation(settings)
     estimate(drawn_photo(), "a.jpg", desk.pipeline())
     run("create", str(tmp_path / "kept"))

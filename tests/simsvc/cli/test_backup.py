@@ -402,6 +402,18 @@ def small(tmp_path: Path) -> Settings:
     return settings
 
 
+def test_a_checkpoint_of_before_the_backup_proves_the_restored_log(small: Settings, tmp_path: Path) -> None:
+    """One of after it would count the event of the backup, too, which the backup does not have."""
+    app = command_app(small)
+    runner(app, "audit")("checkpoint", "--out", str(tmp_path / "checkpoint.txt"))
+    runner(app, "backup")("create", str(tmp_path / "later"))
+    app.extensions["simsvc"].database.close()
+    replaced(small, tmp_path / "later")
+    assert "and everything before it, unchanged" in runner(command_app(small), "audit")(
+        "prove", str(tmp_path / "checkpoint.txt")
+    )
+
+
 def is_in_use(settings: Settings) -> bool:
     with alone(in_use_lock(settings)) as is_alone:
         return not is_alone

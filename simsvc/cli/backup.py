@@ -34,7 +34,10 @@ def create_command(folder: Path) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Replace existing data; it is moved aside, not deleted.")
 def restore_command(folder: Path, *, replace: bool) -> None:
-    """Check every file and the log in FOLDER, then restore everything. Stop the service first."""
+    """Check every file and the log in FOLDER, then restore everything.
+
+    Stop the service and its batch workers first: while one of them runs, the command refuses.
+    """
     with sentences():
         restored = restore(services(), folder.absolute(), replace=replace)
     for path in restored.aside:

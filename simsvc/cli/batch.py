@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
+from simsvc.adapters.ops.in_use import share
 from simsvc.adapters.ops.logs import configure
 from simsvc.adapters.ops.work_process import end_with_parent
 from simsvc.cli.common.current import services
@@ -12,7 +13,7 @@ from simsvc.cli.common.errors import sentences
 from simsvc.wiring.audit.served_keeper import start_keeper
 from simsvc.wiring.host_presence import HostPresence
 from simsvc.wiring.notifications import notifier
-from simsvc.wiring.services import open_database
+from simsvc.wiring.services import in_use_lock, open_database
 
 batch_group = AppGroup("batch", help="Process batches of photos.")
 
@@ -30,6 +31,7 @@ def work_command(with_parent: bool) -> None:
         end_with_parent()
     with sentences():
         settings = services().settings
+        share(in_use_lock(settings))
         start_keeper(settings, open_database(settings))
         presence = HostPresence(settings)
         presence.begin()

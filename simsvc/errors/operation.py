@@ -226,6 +226,14 @@ class BackupRefused(SimsvcError):
             "There is already data where the backup would be restored. Stop the service and add --replace; "
             "the existing data is moved aside."
         ),
+        "in_use": N_(
+            "The service or a batch worker is running. Stop the service and its batch workers, then run this "
+            "again; nothing was changed."
+        ),
+        "hosts_run": N_(
+            "These hosts still run on the database: %(names)s. Stop the service and the batch workers there, "
+            "wait half a minute, then run this again; nothing was changed."
+        ),
         "log": N_("The log in the backup does not verify: %(problem)s"),
     }
 

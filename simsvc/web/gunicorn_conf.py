@@ -20,13 +20,14 @@ from gunicorn.glogging import Logger
 
 from simsvc.adapters.ops import logs
 from simsvc.adapters.ops.address import forget_address, leave_address, local_url, public_base, url_of
+from simsvc.adapters.ops.in_use import share
 from simsvc.adapters.ops.private_files import keep_private
 from simsvc.errors import SimsvcError
 from simsvc.settings import load_settings
 from simsvc.web.traffic.admission import THREADS
 from simsvc.wiring.audit.served_keeper import start_keeper
 from simsvc.wiring.host_presence import HostPresence
-from simsvc.wiring.services import open_database, private_places
+from simsvc.wiring.services import in_use_lock, open_database, private_places
 
 _settings = load_settings()
 keep_private()  # before anything is made; a Unix socket's mode is gunicorn's own affair
@@ -133,10 +134,11 @@ _presence = HostPresence(_settings)
 
 
 def on_starting(server: Any) -> None:
-    """Close files to others, and say that this host runs.
+    """Keep restores away, close files to others, and say that this host runs.
 
     Make the folder for the workers' counts, or else each counts for itself.
     """
+    share(in_use_lock(_settings))  # workers inherit it, so that it is held until the last of them ends
     private_places(_settings).close()
     _presence.begin()
     try:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from simsvc.adapters.ops import backup
 from simsvc.adapters.ops.atomic_files import fingerprint
 from simsvc.adapters.ops.backup import Places
-from simsvc.errors import BackupRefused
+from simsvc.adapters.ops.in_use import alone
+from simsvc.errors import BackupRefused, StoreNotMigrated
 from simsvc.flows.audit.verify_log import verify
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.audit.log import EventLog
 from simsvc.store.audit.snapshot import LogSnapshot
 from simsvc.store.database import Database
+from simsvc.store.hosts import LIVE, HostStore
 from simsvc.store.replace_tables import has_tables, replaced_tables
 from simsvc.values.events import COMMAND, EventKind, NewEvent
+from simsvc.wiring.hosts.host_watch import boot_id, host_id
 from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.hosts.release import installed_version
-from simsvc.wiring.services import Services, open_database, private_places
+from simsvc.wiring.services import Services, in_use_lock, open_database, private_places
 
 OBJECTS = "objects"
 """Key in a manifest of the address of the object store, whose objects are not in the backup."""
@@ -78,9 +82,42 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
     """Verify and restore a backup, upgrade its tables, and log it; the services' database is closed.
 
     Raises:
-        BackupRefused: it is damaged, from a newer version, or there is data without `replace`.
+        BackupRefused: it is damaged, from a newer version, the service runs, or there is data without
+            `replace`.
         StoreError: the restored database cannot be written.
     """
+    with _unused(services):
+        return _restore(services, folder, replace=replace)
+
+
+@contextmanager
+def _unused(services: Services) -> Iterator[None]:
+    """See that neither the service nor a batch worker runs, and keep them from starting on this host."""
+    with ExitStack() as held:
+        try:
+            is_alone = held.enter_context(alone(in_use_lock(services.settings)))
+        except OSError as error:
+            raise BackupRefused("not_restored", problem=f"{error.strerror}.", left="") from error
+        if not is_alone:
+            raise BackupRefused("in_use")
+        yield
+
+
+def _check_other_hosts(services: Services) -> None:
+    """See that no other host is live on the database of PostgreSQL; the lock tells of this one."""
+    me, since = (
+        host_id(services.settings.host, services.settings.index_root, boot_id()),
+        services.now() - LIVE,
+    )
+    names: list[str] = []
+    with suppress(StoreNotMigrated):  # of before hosts shared one
+        found = HostStore(services.database).all()
+        names = [host.name for host, seen_at in found if seen_at > since and host.id != me]
+    if names:
+        raise BackupRefused("hosts_run", names=", ".join(names))
+
+
+def _restore(services: Services, folder: Path, *, replace: bool) -> Restored:
     settings = services.settings
     about, places = backup.opened(folder), _places(settings)
     if about.get("revision") not in migrate.revisions():
@@ -88,6 +125,8 @@ def restore(services: Services, folder: Path, *, replace: bool) -> Restored:
     backup.require_kind(folder, places)
     on_postgresql = services.database.is_shared
     there = on_postgresql and has_tables(services.database)
+    if there:
+        _check_other_hosts(services)
     services.database.close()
     if (there or backup.occupied(places)) and not replace:
         raise BackupRefused("in_the_way")

@@ -664,6 +664,12 @@ def private_places(settings: Settings) -> PrivatePlaces:
     return PrivatePlaces(folders, (*homes, *keys, *database))
 
 
+def in_use_lock(settings: Settings) -> Path:
+    """Return the file that the service and its batch workers lock: beside SQLite's, or else of this host."""
+    file = sqlite_file(settings.database_url)
+    return file.with_name(f"{file.name}.in-use") if file else settings.index_root / ".in-use"
+
+
 def helpers_of_command() -> int:
     """Return how many decode for a command that uses all cores: one on two cores keeps it below 1 GB."""
     return max(1, cores() // 2)

@@ -10,7 +10,7 @@ from simsvc.values.site_calibration import Score, SiteCalibration
 COLUMNS = ("", "faces", "MAE", "corrected MAE", "bias", "corrected bias", "in range")
 WIDTHS = (12, 7, 8, 15, 8, 16, 10)
 NO_RANGE = "-"
-"""Stands for the share within the range where no correction, and so no range, was chosen."""
+"""In the place of the share within the range, where no correction, and so no range, was chosen."""
 
 
 def calibration_report(label: str, site: SiteCalibration | None, *, changed: bool) -> list[str]:

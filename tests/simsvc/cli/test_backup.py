@@ -4,7 +4,9 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,18 +17,24 @@ from sqlalchemy import func, select, update
 
 from simsvc.adapters.ops.atomic_files import fingerprint
 from simsvc.adapters.ops.backup import Places, make
+from simsvc.adapters.ops.in_use import alone, share
 from simsvc.flows.audit.verify_log import verify
 from simsvc.flows.estimates.estimate import estimate
 from simsvc.settings import Settings
 from simsvc.store import migrate
 from simsvc.store.database import Database
+from simsvc.store.hosts import HostStore
 from simsvc.store.tables import EstimateRow, EventContentRow, EventRow
 from simsvc.values.events import EventKind
+from simsvc.values.hosts import Host
 from simsvc.web.app import create_app
+from simsvc.wiring.hosts.host_watch import boot_id, host_id
 from simsvc.wiring.hosts.index_shelf import adopt_files
-from simsvc.wiring.services import Services
+from simsvc.wiring.services import Services, in_use_lock
+from tests.helpers import ROOT, wait_until
 from tests.object_servers import S3Server
 from tests.postgres_server import fresh_database
+from tests.servers import PATIENCE_S, answers, children_of, environment_of, free_port, running, working
 from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
 
@@ -379,3 +387,123 @@ def test_a_backup_of_everything_names_no_objects(more: Settings, tmp_path: Path)
     """Without an object store, neither the command nor the manifest says that anything is missing."""
     assert "Not in this backup" not in replaced(more, tmp_path / "kept")
     assert "objects" not in json.loads((tmp_path / "kept" / "manifest.json").read_text())
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Settings:
+    """Make a site of SQLite with one estimate, a backup of it, then another estimate."""
+    settings = make_small_site(tmp_path / "site")
+    settings = settings.model_copy(update={"secret_key_file": tmp_path / "site" / "key"})
+    desk, run = installation(settings)
+    estimate(drawn_photo(), "a.jpg", desk.pipeline())
+    run("create", str(tmp_path / "kept"))
+    estimate(drawn_photo(1), "b.jpg", desk.pipeline())
+    desk.database.close()
+    return settings
+
+
+def test_a_checkpoint_of_before_the_backup_proves_the_restored_log(small: Settings, tmp_path: Path) -> None:
+    """One of after it would count the event of the backup, too, which the backup does not have."""
+    app = command_app(small)
+    runner(app, "audit")("checkpoint", "--out", str(tmp_path / "checkpoint.txt"))
+    runner(app, "backup")("create", str(tmp_path / "later"))
+    app.extensions["simsvc"].database.close()
+    replaced(small, tmp_path / "later")
+    assert "and everything before it, unchanged" in runner(command_app(small), "audit")(
+        "prove", str(tmp_path / "checkpoint.txt")
+    )
+
+
+def is_in_use(settings: Settings) -> bool:
+    with alone(in_use_lock(settings)) as is_alone:
+        return not is_alone
+
+
+def refused(
+    settings: Settings, tmp_path: Path, sentence: str = "The service or a batch worker is running."
+) -> None:
+    """Restore; see that it is refused, and that everything is where it was."""
+    before = estimates(settings.database_url)
+    assert sentence in replaced(settings, tmp_path / "kept", 1)
+    assert estimates(settings.database_url) == before
+    assert list(tmp_path.rglob("*.before-*")) == []
+
+
+@pytest.mark.slow
+def test_nothing_is_restored_while_the_service_runs(small: Settings, tmp_path: Path) -> None:
+    """It would go on writing into the files that were moved aside."""
+    with running(small, tmp_path / "log"):
+        refused(small, tmp_path)
+    replaced(small, tmp_path / "kept")
+    assert estimates(small.database_url) == 1
+
+
+@pytest.mark.slow
+def test_nothing_is_restored_while_a_batch_worker_runs(small: Settings, tmp_path: Path) -> None:
+    """It writes, too; killed, it is in nobody's way."""
+    with working(small) as worker:
+        wait_until(lambda: is_in_use(small), PATIENCE_S)
+        refused(small, tmp_path)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(PATIENCE_S)
+        wait_until(lambda: not is_in_use(small), PATIENCE_S)  # the child that judges ends with it
+        replaced(small, tmp_path / "kept")
+    assert estimates(small.database_url) == 1
+
+
+@pytest.fixture
+def started(small: Settings, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a server that a test may kill."""
+    bind, log = f"127.0.0.1:{free_port()}", tmp_path / "log"
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:simsvc.web.gunicorn_conf"]
+    command += ["--bind", bind, "--workers", "1", "simsvc.web.app:create_app()"]
+    environment = environment_of(small, SIMSVC_BATCH_WORKER="0")
+    with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=out) as server:
+        wait_until(lambda: answers(bind, server, log), PATIENCE_S)
+        yield server
+
+
+@pytest.mark.slow
+def test_a_worker_of_a_killed_server_keeps_restores_away(
+    small: Settings, tmp_path: Path, started: subprocess.Popen[bytes]
+) -> None:
+    """After kill -9 of gunicorn's first process, a restore works once the last worker has ended."""
+    (worker,) = children_of(started.pid)
+    os.kill(worker, signal.SIGSTOP)
+    started.kill()
+    started.wait(PATIENCE_S)
+    refused(small, tmp_path)
+    os.kill(worker, signal.SIGCONT)
+    wait_until(lambda: not is_in_use(small), PATIENCE_S)
+    replaced(small, tmp_path / "kept")
+    assert estimates(small.database_url) == 1
+
+
+def test_nothing_is_restored_while_the_installation_is_in_use(more: Settings, tmp_path: Path) -> None:
+    """On both databases, the lock of one process on this host is enough."""
+    lock = share(in_use_lock(more))
+    assert lock is not None
+    refused(more, tmp_path)
+    os.close(lock)
+    replaced(more, tmp_path / "kept")
+    assert estimates(more.database_url) == 3
+
+
+def is_live(settings: Settings, id_: str, name: str) -> None:
+    """Put on record that a host is live."""
+    database = Database(settings.database_url)
+    HostStore(database).meet(Host(id_, name, "0.2.0", "0001", None, "0" * 16))
+    database.close()
+
+
+def test_nothing_is_restored_while_another_host_is_live(changed: Settings, tmp_path: Path) -> None:
+    """On PostgreSQL, the command names the hosts that would go on writing."""
+    is_live(changed, "another", "web2")
+    refused(changed, tmp_path, "These hosts still run on the database: web2.")
+
+
+def test_this_host_is_not_in_its_own_way(changed: Settings, tmp_path: Path) -> None:
+    """Its service has just been stopped, as its lock says, and is listed as live for half a minute."""
+    is_live(changed, host_id(changed.host, changed.index_root, boot_id()), changed.host)
+    replaced(changed, tmp_path / "kept")
+    assert estimates(changed.database_url) == 1

@@ -15,12 +15,15 @@ def answer_ms(address: str) -> float:
     """Return how long the storage takes to answer.
 
     Raises:
-        ConnectionError: it says that it cannot be used.
-        Exception: what the storage's own library raises.
+        ConnectionError: it cannot be used; the text is that of its library.
     """
     storage = storage_from_string(address, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S)
     start = time.perf_counter()
-    if not _answers(storage):
+    try:
+        answers = _answers(storage)
+    except storage.base_exceptions as error:
+        raise ConnectionError(str(error)) from error
+    if not answers:
         raise ConnectionError
     return (time.perf_counter() - start) * 1e3
 

@@ -228,14 +228,19 @@ def replaced(settings: Settings, kept: Path, exit_code: int = 0) -> str:
     return run("restore", str(kept), "--replace", exit_code=exit_code)
 
 
-@pytest.fixture
-def more(settings: Settings, tmp_path: Path) -> Settings:
-    """Make a backup, then another estimate, the fourth."""
+def with_one_more(settings: Settings, kept: Path) -> Settings:
+    """Make a backup, then another estimate, and return the settings."""
     desk, run = installation(settings)
-    run("create", str(tmp_path / "kept"))
+    run("create", str(kept))
     estimate(drawn_photo(3), "3.jpg", desk.pipeline())
     desk.database.close()
     return settings
+
+
+@pytest.fixture
+def more(settings: Settings, tmp_path: Path) -> Settings:
+    """Make a backup, then another estimate, the fourth."""
+    return with_one_more(settings, tmp_path / "kept")
 
 
 def test_a_restore_says_how_many_events_it_verified(settings: Settings, tmp_path: Path) -> None:
@@ -285,11 +290,7 @@ def on_postgresql(tmp_path: Path, postgres_url: str) -> Settings:
 @pytest.fixture
 def changed(on_postgresql: Settings, tmp_path: Path) -> Settings:
     """Back up that installation, and make its second estimate."""
-    desk, run = installation(on_postgresql)
-    run("create", str(tmp_path / "kept"))
-    estimate(drawn_photo(1), "1.jpg", desk.pipeline())
-    desk.database.close()
-    return on_postgresql
+    return with_one_more(on_postgresql, tmp_path / "kept")
 
 
 def test_the_replaced_tables_of_postgresql_are_kept_as_a_dump(

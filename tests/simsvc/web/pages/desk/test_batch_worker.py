@@ -20,10 +20,11 @@ from simsvc.settings import Settings
 from simsvc.store.tables import BatchPhotoRow
 from simsvc.values import BatchPhoto
 from simsvc.wiring.services import Services
+from tests.databases import sqlite_database
 from tests.helpers import wait_until
 from tests.servers import PATIENCE_S, children_of, is_alive, working
 from tests.simsvc.web.helpers import judge_all
-from tests.small_site import drawn_photo
+from tests.small_site import drawn_photo, moved_to
 
 PHOTOS = 12
 MANY = tuple(f"{number:03}.jpg" for number in range(10 * PHOTOS))
@@ -36,7 +37,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def settings(site: Settings, tmp_path: Path) -> Settings:
-    return site.model_copy(update={"batch_dir": tmp_path})
+    """Return settings with a database of its own: in a shared one, workers also take other tests' photos."""
+    own = moved_to(site, sqlite_database(tmp_path / "simsvc.sqlite3"))
+    return own.model_copy(update={"batch_dir": tmp_path / "batches"})
 
 
 @pytest.fixture
@@ -180,6 +183,7 @@ def test_a_photo_that_ends_its_process_three_times_is_given_up(settings: Setting
 def test_the_queue_of_an_earlier_version_is_deleted(settings: Settings) -> None:
     """The database alone says what waits."""
     files = [settings.batch_dir / f"queue.sqlite3{end}" for end in ("", "-wal", "-shm")]
+    settings.batch_dir.mkdir()
     for file in files:
         file.touch()
     with forked(lambda: Services(settings).work_batches()):

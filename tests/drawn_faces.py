@@ -9,6 +9,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 _UNIT = 400
 """Side of the canvas that is drawn on, before it is resized."""
+SURE_PX = 224
+"""Side of a face that the detector is sure of. Of half of those of 200 px it is not, and these are looked at
+turned, too."""
 Colour = tuple[int, int, int]
 
 

@@ -18,7 +18,7 @@ from simsvc.wiring.hosts.index_shelf import adopt_files
 from simsvc.wiring.indexing import index_services
 from simsvc.wiring.services import open_database
 from tests.databases import sqlite_database
-from tests.drawn_faces import draw_face
+from tests.drawn_faces import SURE_PX, draw_face
 from tests.tiny_bundle import make_tiny_bundle
 
 FACES = 30
@@ -80,7 +80,7 @@ def build_index(
 @functools.cache
 def _gallery_photo(seed: int) -> bytes:
     buffer = io.BytesIO()
-    draw_face(seed).save(buffer, "JPEG", quality=92)
+    draw_face(seed, SURE_PX).save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
 
 

@@ -8,7 +8,7 @@ import pytest
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.adapters.inference.onnx_detector import OnnxDetector
 from simsvc.adapters.inference.onnx_model import OnnxModel
-from tests.drawn_faces import draw_face
+from tests.drawn_faces import SURE_PX, draw_face
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -38,7 +38,7 @@ def labelled_folder(tmp_path: Path) -> Callable[..., Path]:
         folder = tmp_path / name
         folder.mkdir()
         for number in range(count):
-            draw_face(first_seed + number).save(folder / f"{number:03}.png")
+            draw_face(first_seed + number, SURE_PX).save(folder / f"{number:03}.png")
         rows = "".join(f"{number:03}.png,{20 + number}\n" for number in range(count))
         (folder / "labels.csv").write_text("file,age\n" + rows)
         return folder

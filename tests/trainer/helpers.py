@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from tests.drawn_faces import draw_face
+from tests.drawn_faces import SURE_PX, draw_face
 from trainer.__main__ import main
 
 
@@ -27,7 +27,7 @@ def faces(folder: Path, count: int, first_age: int = 20) -> Path:
     folder.mkdir()
     lines = ["file,age,gender,ethnicity"]
     for number in range(count):
-        draw_face(number).save(folder / f"{number:02}.png")
+        draw_face(number, SURE_PX).save(folder / f"{number:02}.png")
         lines.append(f"{number:02}.png,{first_age + number},{'MF'[number % 2]},White")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     return folder

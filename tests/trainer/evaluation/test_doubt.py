@@ -8,7 +8,7 @@ import pytest
 
 from simsvc.adapters.inference.bundle import load_bundle
 from simsvc.domain.estimate.doubt import MEASURES, parse_doubt
-from tests.drawn_faces import draw_face
+from tests.drawn_faces import SURE_PX, draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.__main__ import main
 from trainer.evaluation.doubt import REFERRED, Scored, fitted, left_out, scores_of, threshold
@@ -55,7 +55,7 @@ def test_the_score_of_the_trainer_is_that_of_the_service(tmp_path: Path) -> None
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(12):
-        draw_face(number).save(photos / f"{number:03}.png")
+        draw_face(number, SURE_PX).save(photos / f"{number:03}.png")
     rows = "".join(f"{number:03}.png,{20 + 3 * number},{24 + 3 * number}\n" for number in range(12))
     (photos / "labels.csv").write_text("file,age_lo,age_hi\n" + rows)
     bundle = make_tiny_bundle(tmp_path / "bundle", shares=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simsvc.values import Crop
-from tests.drawn_faces import draw_face
+from tests.drawn_faces import SURE_PX, draw_face
 from tests.tiny_bundle import make_tiny_bundle
 from trainer.__main__ import main
 from trainer.cli.measuring import engines as engines_command
@@ -57,7 +57,7 @@ def test_the_table_of_what_is_installed(
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(12):
-        draw_face(number).save(photos / f"{number:03}.png")
+        draw_face(number, SURE_PX).save(photos / f"{number:03}.png")
     rows = "".join(f"{number:03}.png,{20 + number}\n" for number in range(12))
     (photos / "labels.csv").write_text("file,age\n" + rows)
     bundle, figures = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "engines.json"

@@ -18,6 +18,7 @@ from trainer.training.ensembles.activations import extract
 
 ABOUT: dict[str, Any] = {"name": "tiny", "training": {"faces": 3}, "recipe": {"seed": 1}, "metrics": {}}
 LAYER = "head.relu_1"
+SIDE_PX = 32
 
 
 def crops(size_px: int, count: int = 6) -> list[Crop]:

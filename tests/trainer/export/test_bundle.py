@@ -44,20 +44,6 @@ def test_a_graph_enlarges_crops_as_training_does() -> None:
         assert other.numpy() == pytest.approx(one.numpy(), abs=1e-3)
 
 
-@pytest.fixture(scope="module")
-def small() -> export.ServedGraph:
-    """Return a small graph to export."""
-    return graph("resnet18", "regression", 32, 5)
-
-
-@pytest.fixture(scope="module")
-def bundle_folder(small: export.ServedGraph, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of its bundle, made once."""
-    folder = tmp_path_factory.mktemp("exported") / "model"
-    export.write_bundle(small, 32, ABOUT, folder, crops(32))
-    return folder
-
-
 def test_bundle_is_what_the_service_loads(bundle_folder: Path) -> None:
     """The bundle passes the service's own checks."""
     bundle = load_bundle(bundle_folder)

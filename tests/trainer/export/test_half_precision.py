@@ -17,7 +17,7 @@ from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.adapters.inference.openvino_model import OpenVinoModel
 from simsvc.errors import BundleDamaged
 from tests.tiny_bundle import fingerprint
-from tests.trainer.export.helpers import ABOUT, crops, graph
+from tests.trainer.export.helpers import SIDE_PX, crops, graph
 from trainer.export import bundle as export
 from trainer.export.half_precision import (
     HALF_NAME,
@@ -30,24 +30,13 @@ from trainer.export.quantize import write_int8
 from trainer.export.restore import served_graph
 from trainer.export.torch_model import TorchModel
 
-SIDE_PX = 32
 SIDE = round(LEAST_NUMBERS**0.5)
 
 
 @pytest.fixture(scope="module")
-def rounded() -> export.ServedGraph:
-    """Return a small graph whose weights are rounded."""
-    made = graph("resnet18", "regression", SIDE_PX, 5)
-    round_weights(made.model)
-    return made
-
-
-@pytest.fixture(scope="module")
-def half(rounded: export.ServedGraph, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Return the bundle that is exported from it."""
-    folder = tmp_path_factory.mktemp("half") / "model"
-    export.write_bundle(rounded, SIDE_PX, ABOUT, folder, crops(SIDE_PX))
-    return load_bundle(folder)
+def half(bundle_folder: Path) -> Bundle:
+    """Return a bundle of rounded weights."""
+    return load_bundle(bundle_folder)
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +135,10 @@ def test_a_bundle_of_rounded_weights_is_half_as_large(half: Bundle, single: Bund
 
 
 def test_a_bundle_of_rounded_weights_computes_what_the_model_does(
-    rounded: export.ServedGraph, half: Bundle
+    small: export.ServedGraph, half: Bundle
 ) -> None:
     """The bundle is as near to the model as one in float32 is."""
-    age_gap, cosine = export.parity(rounded, half.folder, crops(SIDE_PX))
+    age_gap, cosine = export.parity(small, half.folder, crops(SIDE_PX))
     assert age_gap < export.AGE_TOLERANCE_YEARS
     assert cosine > 1 - export.COSINE_TOLERANCE
 
@@ -181,12 +170,12 @@ def test_openvino_computes_in_float32(half: Bundle, single: Bundle) -> None:
     assert one.embeddings == pytest.approx(other.embeddings, abs=1e-5)
 
 
-def test_both_forms_are_restored(rounded: export.ServedGraph, half: Bundle, single: Bundle) -> None:
+def test_both_forms_are_restored(small: export.ServedGraph, half: Bundle, single: Bundle) -> None:
     """Modules restored from either form have the same weights, those of the model."""
     one, other = (served_graph(bundle.graph_path).state_dict() for bundle in (half, single))
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
-    kernels = [name for name, tensor in rounded.named_parameters() if tensor.ndim >= 2]
-    assert all(torch.equal(one[name], rounded.state_dict()[name]) for name in kernels)
+    kernels = [name for name, tensor in small.named_parameters() if tensor.ndim >= 2]
+    assert all(torch.equal(one[name], small.state_dict()[name]) for name in kernels)
 
 
 def test_the_torch_engine_reads_half_precision(half: Bundle) -> None:
@@ -196,6 +185,7 @@ def test_the_torch_engine_reads_half_precision(half: Bundle) -> None:
     assert (restored.embeddings * served.embeddings).sum(axis=1).min() > 1 - export.COSINE_TOLERANCE
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_restored_model_is_exported_alike(half: Bundle, tmp_path: Path) -> None:
     """Export, restore and export again give the same graph, so that nothing is rounded twice."""

@@ -12,12 +12,12 @@ from sqlalchemy import func, select
 
 from simsvc import cli
 from simsvc.settings import Settings, load_settings
-from simsvc.store import migrate
 from simsvc.store.database import Database
 from simsvc.store.tables import BuildRow, FaceRow
 from simsvc.web.app import create_app
 from simsvc.wiring.audit.served import accept
 from simsvc.wiring.services import open_database
+from tests.databases import sqlite_database
 from tests.tiny_bundle import make_tiny_bundle
 
 LabelledFolder = Callable[..., Path]
@@ -25,17 +25,15 @@ LabelledFolder = Callable[..., Path]
 
 @pytest.fixture
 def settings(tmp_path: Path, labelled_folder: LabelledFolder) -> Settings:
-    settings = load_settings({}).model_copy(
+    return load_settings({}).model_copy(
         update={
             "bundle_dir": make_tiny_bundle(tmp_path / "model"),
             "gallery_dir": labelled_folder(count=5, name="gallery"),
             "index_root": tmp_path / "indexes",
-            "database_url": f"sqlite:///{tmp_path / 'simsvc.sqlite3'}",
+            "database_url": sqlite_database(tmp_path / "simsvc.sqlite3"),
             "secret_key_file": tmp_path / "secret-key",
         }
     )
-    migrate.upgrade(Database(settings.database_url).engine)
-    return settings
 
 
 @pytest.fixture
@@ -120,19 +118,6 @@ def test_build_errors_are_sentences(index: Index, tmp_path: Path, settings: Sett
     assert "is not a valid index name" in index("build", "--name", "A b", exit_code=1)
     (settings.bundle_dir / "model.json").unlink()
     assert "There is no model" in index("build", exit_code=1)
-
-
-def test_build_through_pytorch_serves_the_same_model(settings: Settings) -> None:
-    """With --engine torch the manifest says so, and the service's own engine can search the build."""
-    pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
-    app = create_app(settings.model_copy(update={"bundle_dir": load_settings({}).bundle_dir}))
-    cli.register(app)
-    built = app.test_cli_runner().invoke(args=["index", "build", "--engine", "torch"])
-    assert "5 faces in service." in built.output
-    manifest = json.loads((settings.index_root / in_service(settings) / "manifest.json").read_text())
-    assert manifest["model"]["engine"] == "torch"
-    assert "torch" in manifest["libraries"]
-    assert "fit the model" in app.test_cli_runner().invoke(args=["index", "verify"]).output
 
 
 def test_build_takes_the_engine_of_the_settings(settings: Settings) -> None:

@@ -9,12 +9,16 @@ import onnx
 import pytest
 import torch
 
+from simsvc import cli
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.errors import BundleDamaged
-from simsvc.settings import PACKAGE_DIR
+from simsvc.settings import PACKAGE_DIR, load_settings
 from simsvc.values import Crop
+from simsvc.web.app import create_app
+from tests.databases import sqlite_database
 from tests.drawn_faces import draw_face
+from tests.small_site import draw_gallery
 from trainer.export.half_precision import with_float_weights
 from trainer.export.restore import served_graph
 from trainer.export.torch_model import TorchModel
@@ -85,3 +89,22 @@ def test_a_model_that_cannot_be_restored_is_a_sentence(bundle: Bundle, tmp_path:
     (tmp_path / "model.json").write_text(json.dumps(document | {"arch": arch}))
     with pytest.raises(BundleDamaged, match=r"model\.body\.conv1\.weight.*--engine onnx"):
         served_graph(tmp_path / "model.onnx")
+
+
+def test_an_index_is_built_by_it(tmp_path: Path) -> None:
+    """With --engine torch the manifest says so, and the service's own engine can search the build."""
+    own = {
+        "gallery_dir": draw_gallery(tmp_path / "gallery", 5),
+        "index_root": tmp_path / "indexes",
+        "database_url": sqlite_database(tmp_path / "simsvc.sqlite3"),
+        "secret_key_file": tmp_path / "secret-key",
+    }
+    app = create_app(load_settings({}).model_copy(update=own))
+    cli.register(app)
+    built = app.test_cli_runner().invoke(args=["index", "build", "--engine", "torch"])
+    assert "5 faces in service." in built.output
+    (path,) = tmp_path.glob("indexes/*/*/manifest.json")
+    manifest = json.loads(path.read_text())
+    assert manifest["model"]["engine"] == "torch"
+    assert "torch" in manifest["libraries"]
+    assert "fit the model" in app.test_cli_runner().invoke(args=["index", "verify"]).output

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from simsvc.domain.estimate.age_distribution import point_years
 from simsvc.errors import SettingsError
 from trainer.models.age_model import POINTS, AgeModel, Architecture, median
 from trainer.training.ensembles.activations import extract
@@ -185,3 +186,16 @@ def test_estimates_by_the_median() -> None:
     assert 25 < float(by["mean"][0]) < 40
     with pytest.raises(SettingsError, match="point"):
         Architecture("resnet18", "distribution", point="mode")
+
+
+MIDDLES = ((0, 1), (33.3, 4), (71, 12), (100, 1))
+"""Age and deviation of distributions, in years."""
+
+
+def test_the_service_tells_the_same_median() -> None:
+    """The median of the service is that of the graph's own head, at both ends of the scale, too."""
+    bins = np.arange(101)
+    rows = np.stack([np.exp(-0.5 * ((bins - at) / wide) ** 2) for at, wide in MIDDLES]).astype(np.float32)
+    rows /= rows.sum(axis=1, keepdims=True)
+    served = [point_years(row.astype(np.float64), "median") for row in rows]
+    assert served == pytest.approx(median(torch.from_numpy(rows)).numpy(), abs=1e-3)

@@ -33,14 +33,3 @@ def test_of_a_normal_distribution() -> None:
     assert expected_years(shares) == pytest.approx(40, abs=1e-6)
     assert deviation_years(shares) == pytest.approx(5, abs=1e-3)
     assert quantile_years(shares, 0.95) == pytest.approx(40 + 1.645 * 5, abs=0.05)
-
-
-def test_the_median_is_the_exported_one() -> None:
-    """The median of the service is that of the graph's own head, at both ends of the scale, too."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed; it belongs to the train extra")
-    from trainer.models.age_model import median  # noqa: PLC0415 - imports torch
-
-    rows = np.stack([bump(0, 1), bump(33.3, 4), bump(71, 12), bump(100, 1)]).astype(np.float32)
-    exported = median(torch.from_numpy(rows)).numpy()
-    served = [point_years(row.astype(np.float64), "median") for row in rows]
-    assert served == pytest.approx(exported, abs=1e-3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,15 @@ def clustered(count: int, dims: int, seed: int) -> Vectors:
     return unit
 
 
+COUNT, DIMS = 6_000, 16  # more than a search inspects: approximation shows
+VECTORS = clustered(COUNT, DIMS, seed=2)
+AGES = 60.0 + 59.0 * VECTORS[:, 0]  # age and look go together: a far age lies far away
+FACES = [
+    LabelledFace(f"f{at:05}", float(AGES[at]), "common" if at % 10 < 9 else "rare", f"{at}.png")
+    for at in range(COUNT)
+]
+
+
 def faces_of(count: int) -> list[LabelledFace]:
     return [LabelledFace(f"f{item:05}", float(item % 90), "demo", f"{item}.png") for item in range(count)]
 
@@ -46,10 +55,16 @@ def searched_by(engine: str) -> Iterator[IndexEngine]:
         yield "annoy" if engine == "annoy" else "lance"
 
 
-def shelve(root: Path, vectors: Vectors, engine: IndexEngine = "annoy") -> Path:
+def shelve(
+    root: Path,
+    vectors: Vectors,
+    engine: IndexEngine = "annoy",
+    faces: Sequence[LabelledFace] | None = None,
+) -> Path:
+    """Build an index of vectors and their faces, and return its folder."""
     shelf = IndexStore(root, engine=engine)
     facts = BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())
     with shelf.draft("demo") as draft:
-        for face, row in zip(faces_of(len(vectors)), vectors, strict=True):
+        for face, row in zip(faces or faces_of(len(vectors)), vectors, strict=True):
             draft.add(face, row, face.face_id.encode())
         return root / draft.finish(facts).label

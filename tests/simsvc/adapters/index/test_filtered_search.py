@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simsvc.adapters.index.build_store import IndexStore
 from simsvc.adapters.index.engines.annoy_index import EVERY_LEAF
 from simsvc.adapters.index.engines.built_index import BuiltIndex
 from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.adapters.index.live_index import LiveIndex
 from simsvc.domain.gallery.face_changes import ChangeSet, LiveFace, changes_of
-from simsvc.domain.gallery.manifest import BuildFacts, ModelSummary
 from simsvc.values import FaceFilter, LabelledFace, Neighbour
-from tests.simsvc.adapters.index.helpers import ENGINES, MODEL, Vectors, clustered, searched_by
+from tests.simsvc.adapters.index.helpers import (
+    AGES,
+    DIMS,
+    ENGINES,
+    FACES,
+    MODEL,
+    VECTORS,
+    Vectors,
+    clustered,
+    searched_by,
+)
 from tests.simsvc.exact_index import ExactIndex
 
-COUNT, DIMS, K = 6_000, 16, 10
-SOURCES = ("common", "common", "common", "common", "common", "common", "common", "common", "common", "rare")
-VECTORS = clustered(COUNT, DIMS, seed=2)
-AGES = 60.0 + 59.0 * VECTORS[:, 0]  # age and look go together: a far age lies far away
-FACES = [
-    LabelledFace(f"f{item:05}", float(AGES[item]), SOURCES[item % 10], f"{item}.png") for item in range(COUNT)
-]
+K = 10
 QUESTIONS = clustered(60, DIMS, seed=3)
 FILTERS = {
     "most": FaceFilter(frozenset({"common"})),
@@ -38,14 +41,9 @@ FILTERS = {
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def index(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[BuiltIndex]:
-    root = tmp_path_factory.mktemp("indexes")
-    with searched_by(request.param) as engine:
-        with IndexStore(root, engine=engine).draft("demo") as draft:
-            for face, row in zip(FACES, VECTORS, strict=True):
-                draft.add(face, row, b"jpeg")
-            label = draft.finish(BuildFacts(ModelSummary("tiny-0", MODEL, "onnx", 1.1), (), ())).label
-        yield open_index(root / label, MODEL)
+def index(large_build: Callable[[str], Path], request: pytest.FixtureRequest) -> Iterator[BuiltIndex]:
+    with searched_by(request.param):
+        yield open_index(large_build(request.param), MODEL)
 
 
 def share_found(found: list[tuple[Neighbour, ...]], truth: list[tuple[Neighbour, ...]]) -> float:

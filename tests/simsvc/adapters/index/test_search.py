@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,12 @@ from simsvc.adapters.index.engines.chosen import open_index
 from simsvc.domain.gallery.search_effort import MARGIN, TARGET
 from simsvc.errors import FaceNotFound, IndexDamaged, IndexModelMismatch
 from tests.simsvc.adapters.index.helpers import (
+    COUNT,
+    DIMS,
     ENGINES,
+    FACES,
     MODEL,
+    VECTORS,
     Vectors,
     clustered,
     faces_of,
@@ -22,20 +26,11 @@ from tests.simsvc.adapters.index.helpers import (
 )
 from tests.simsvc.exact_index import ExactIndex
 
-COUNT, DIMS = 6_000, 16  # more than a search inspects: approximation shows
-
-
-@pytest.fixture(scope="module")
-def vectors() -> Vectors:
-    return clustered(COUNT, DIMS, seed=2)
-
 
 @pytest.fixture(scope="module", params=ENGINES)
-def folder(
-    tmp_path_factory: pytest.TempPathFactory, vectors: Vectors, request: pytest.FixtureRequest
-) -> Iterator[Path]:
-    with searched_by(request.param) as engine:
-        yield shelve(tmp_path_factory.mktemp("indexes"), vectors, engine)
+def folder(large_build: Callable[[str], Path], request: pytest.FixtureRequest) -> Iterator[Path]:
+    with searched_by(request.param):
+        yield large_build(request.param)
 
 
 @pytest.fixture
@@ -43,9 +38,9 @@ def queries() -> Iterator[Vectors]:
     return iter(clustered(100, DIMS, seed=3))
 
 
-def test_finds_what_brute_force_finds(folder: Path, vectors: Vectors, queries: Iterator[Vectors]) -> None:
+def test_finds_what_brute_force_finds(folder: Path, queries: Iterator[Vectors]) -> None:
     """At least 98 of 100 of the ten truly nearest faces are found, with their true distances and ages."""
-    index, exact = open_index(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
+    index, exact = open_index(folder, MODEL), ExactIndex(FACES, VECTORS)
     hits = 0
     for query in queries:
         truth = {found.face_id: found for found in exact.search(query, 10)}
@@ -65,20 +60,20 @@ def test_nearest_first_and_never_more_than_there_are(folder: Path, queries: Iter
     assert [f.distance for f in found] == sorted(f.distance for f in found)
 
 
-def test_a_face_of_the_index_is_nearest_to_itself(folder: Path, vectors: Vectors) -> None:
+def test_a_face_of_the_index_is_nearest_to_itself(folder: Path) -> None:
     """Both indexes give a known vector's own face, at distance 0 and similarity 1."""
-    for index in (open_index(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)):
-        (found,) = index.search(vectors[7], 1)
+    for index in (open_index(folder, MODEL), ExactIndex(FACES, VECTORS)):
+        (found,) = index.search(VECTORS[7], 1)
         assert found.face_id == "f00007"
         assert found.distance == pytest.approx(0, abs=1e-3)
         assert found.similarity == pytest.approx(1)
 
 
-def test_gives_back_the_embeddings_and_faces(folder: Path, vectors: Vectors) -> None:
+def test_gives_back_the_embeddings_and_faces(folder: Path) -> None:
     """What was put in comes out: vectors to the bit, faces and thumbnails in item order."""
     index = open_index(folder, MODEL)
-    assert np.array_equal(index.embeddings(), vectors)
-    assert list(index.faces) == faces_of(COUNT)
+    assert np.array_equal(index.embeddings(), VECTORS)
+    assert list(index.faces) == FACES
     assert index.thumbnail("f00012") == b"f00012"
     with pytest.raises(FaceNotFound):
         index.thumbnail("f99999")
@@ -137,13 +132,13 @@ def test_exact_index_refuses_faces_without_vectors() -> None:
         ExactIndex(faces_of(1), np.ones((1, 1), dtype=np.float32)).thumbnail("f00000")
 
 
-def test_the_build_states_the_recall_that_brute_force_finds(folder: Path, vectors: Vectors) -> None:
+def test_the_build_states_the_recall_that_brute_force_finds(folder: Path) -> None:
     """The manifest's share of its own faces is that of an exact search over the same questions."""
-    index, exact = open_index(folder, MODEL), ExactIndex(faces_of(COUNT), vectors)
+    index, exact = open_index(folder, MODEL), ExactIndex(FACES, VECTORS)
     shares = []
     for row in np.unique(np.linspace(0, COUNT - 1, 400).round().astype(int)):
-        truth = {near.face_id for near in exact.search(vectors[row], 10)}
-        shares.append(len(truth & {near.face_id for near in index.search(vectors[row], 10)}) / 10)
+        truth = {near.face_id for near in exact.search(VECTORS[row], 10)}
+        shares.append(len(truth & {near.face_id for near in index.search(VECTORS[row], 10)}) / 10)
     measured = index.manifest.measured
     assert measured is not None
     assert measured.of_rows == pytest.approx(np.mean(shares), abs=1e-3)

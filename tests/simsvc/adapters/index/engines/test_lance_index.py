@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,15 +47,16 @@ def test_a_second_build_answers_alike_under_the_same_id(folder: Path, tmp_path: 
     assert built(tmp_path, ROWS[:-1]).name != folder.name
 
 
-def test_a_build_again_mends_a_damaged_one(tmp_path: Path) -> None:
+def test_a_build_again_mends_a_damaged_one(folder: Path, tmp_path: Path) -> None:
     """Damage is named with its remedy, and building again brings the same label and answers back."""
-    folder = built(tmp_path)
+    shutil.copytree(folder.parents[1], tmp_path / "indexes")
     before = [open_index(folder, MODEL).search(row, 10) for row in QUESTIONS]
-    next(folder.glob("faces.lance/_indices/*/*")).unlink()
+    damaged = tmp_path / "indexes" / folder.parent.name / folder.name
+    next(damaged.glob("faces.lance/_indices/*/*")).unlink()
     with pytest.raises(IndexDamaged, match="is missing"):
-        open_index(folder, MODEL)
-    assert built(tmp_path) == folder
-    assert [open_index(folder, MODEL).search(row, 10) for row in QUESTIONS] == before
+        open_index(damaged, MODEL)
+    assert built(tmp_path / "indexes") == damaged
+    assert [open_index(damaged, MODEL).search(row, 10) for row in QUESTIONS] == before
 
 
 def test_no_byte_of_an_erased_face_is_in_the_next_build(folder: Path, tmp_path: Path) -> None:

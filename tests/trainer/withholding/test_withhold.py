@@ -22,7 +22,7 @@ from simsvc.values import LabelledFace, SupportScale
 from tests.simsvc.domain.estimate.helpers import RAW
 from tests.simsvc.exact_index import ExactIndex
 from tests.tiny_bundle import make_tiny_bundle
-from tests.trainer.helpers import banded
+from tests.trainer.helpers import banded, succeeded
 from trainer.__main__ import main
 from trainer.datasets.corpus import Corpus
 from trainer.datasets.degrade import DEGRADATIONS
@@ -54,10 +54,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return Corpus(data, open_pack(rows, tmp_path_factory.mktemp("packs"), 1))
 
 
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    """A tiny bundle with a calibration of its own."""
-    folder = make_tiny_bundle(tmp_path / "bundle")
+def calibrated(folder: Path) -> Path:
+    """Write a tiny bundle with a calibration of its own."""
+    make_tiny_bundle(folder)
     raw = load_bundle(folder).raw
     raw["calibration"] = RAW | {"model_sha256": load_bundle(folder).sha256}
     (folder / "model.json").write_text(json.dumps(raw))
@@ -65,13 +64,23 @@ def bundle(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def arguments(tmp_path: Path, bundle: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("trainer.cli.measuring.withhold.open_corpus", lambda _sources: corpus)
-    monkeypatch.setattr("trainer.cli.measuring.withhold.COPIES", 5)
-    monkeypatch.setattr("trainer.withholding.rules.BIN_FACES", 8)
-    (tmp_path / "source").mkdir()
-    named = ["--source", f"folder={tmp_path / 'source'}", "--bundle", str(bundle)]
-    return ["withhold", *named, "--threads", "1"]
+def bundle(tmp_path: Path) -> Path:
+    return calibrated(tmp_path / "bundle")
+
+
+def prepared(patch: pytest.MonkeyPatch, corpus: Corpus, bundle: Path) -> list[str]:
+    """Have the command measure these faces, in small numbers, and return its arguments."""
+    patch.setattr("trainer.cli.measuring.withhold.open_corpus", lambda _sources: corpus)
+    patch.setattr("trainer.cli.measuring.withhold.COPIES", 5)
+    patch.setattr("trainer.withholding.rules.BIN_FACES", 8)
+    source = bundle.with_name("source")
+    source.mkdir()
+    return ["withhold", "--source", f"folder={source}", "--bundle", str(bundle), "--threads", "1"]
+
+
+@pytest.fixture
+def arguments(bundle: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    return prepared(monkeypatch, corpus, bundle)
 
 
 def test_a_face_is_judged_as_the_service_judges_it(bundle: Path, corpus: Corpus) -> None:
@@ -136,22 +145,25 @@ def test_what_is_drawn_is_always_the_same() -> None:
     assert some.tolist() == sorted(some.tolist()) == drawn(positions, 7).tolist()
 
 
-@pytest.fixture
-def measured(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """Return what the command wrote, `before` and `printed` among it."""
-    bands = banded(tmp_path / "bands", ["30-39,Male", "40-49,Female", "3-9,Male"])
-    figures, picture = tmp_path / "withhold.json", tmp_path / "withheld.png"
-    shown = ["--fairface", str(bands), "--json", str(figures), "--plot", str(picture)]
-    before = dict(load_bundle(tmp_path / "bundle").raw)
-    assert main([*arguments, *shown]) == 0
+@pytest.fixture(scope="module")
+def measured(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return what the command wrote, `bundle`, `before` and `printed` among it."""
+    folder = tmp_path_factory.mktemp("measured")
+    bundle = calibrated(folder / "bundle")
+    bands = banded(folder / "bands", ["30-39,Male", "40-49,Female", "3-9,Male"])
+    figures, picture = folder / "withhold.json", folder / "withheld.png"
+    shown = ["--fairface", bands, "--json", figures, "--plot", picture]
+    before = dict(load_bundle(bundle).raw)
+    with pytest.MonkeyPatch.context() as patch:
+        printed = succeeded(folder, *prepared(patch, corpus, bundle), *shown)
     assert Image.open(picture).size[0] > 1000
     document: dict[str, Any] = json.loads(figures.read_text())
-    return document | {"before": before, "printed": capsys.readouterr().out}
+    return document | {"bundle": bundle, "before": before, "printed": printed}
 
 
-def test_both_entries_are_written_for_this_model(measured: dict[str, Any], bundle: Path) -> None:
+def test_both_entries_are_written_for_this_model(measured: dict[str, Any]) -> None:
     """model.json has thresholds of quality and of withholding with their source; all else stays."""
-    loaded = load_bundle(bundle)
+    loaded = load_bundle(measured["bundle"])
     raw = dict(loaded.raw)
     for name in ("quality", "withhold"):
         assert raw.pop(name) == measured[name]
@@ -160,9 +172,9 @@ def test_both_entries_are_written_for_this_model(measured: dict[str, Any], bundl
     assert raw == measured["before"]
 
 
-def test_the_bounds_are_those_that_the_service_reads(measured: dict[str, Any], bundle: Path) -> None:
+def test_the_bounds_are_those_that_the_service_reads(measured: dict[str, Any]) -> None:
     """What is stated is what the service's rules hold; the rule is printed."""
-    loaded = load_bundle(bundle)
+    loaded = load_bundle(measured["bundle"])
     rules = parse_rules(loaded.raw, loaded.sha256)
     stated = {(e["level"], e["name"]): e["bound"] for e in measured["bounds"]}
     assert stated == {

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.helpers import zipped
-from tests.simsvc.web.browser.helpers import Live, Open
+from tests.simsvc.web.browser.helpers import SETTLED, Live, Open
 from tests.simsvc.web.signed_in import PASSWORD
 from tests.small_site import drawn_photo
 
@@ -85,10 +85,11 @@ def test_the_theme_follows_the_system_and_the_choice(open_page: Open) -> None:
 def test_a_phone_scrolls_no_page_sideways(open_page: Open, addresses: dict[str, str]) -> None:
     """At 390 pixels, and at 320, every page fits; what is wider scrolls within itself."""
     page = open_page("admin", phone=True, refused=True)
-    for width in (390, 320):
-        page.set_viewport_size({"width": width, "height": 800})
-        for address in addresses.values():
-            page.goto(address)
+    for address in addresses.values():
+        page.goto(address)
+        for width in (390, 320):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.evaluate(SETTLED)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, page.evaluate(WIDER)
 
 

@@ -12,7 +12,7 @@ from simsvc.adapters.wide.ray_pool import RayPool
 from simsvc.errors import BundleDamaged, HostUnfit
 from simsvc.flows.parallel import LocalThreads
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.proof]  # a dozen processes start; test_ray has what users see
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,6 @@ def test_no_jobs_are_no_work(cluster: RayCluster) -> None:
     assert list(RayPool(cluster, unfit).ordered([])) == []
 
 
-@pytest.mark.proof
 def test_a_job_that_ends_processes_is_given_up(cluster: RayCluster) -> None:
     """A job with which three processes ended is given up, and all others are done."""
     pool: RayPool[int, int] = RayPool(cluster, partial(Doubling, ends=13))

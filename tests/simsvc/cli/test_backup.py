@@ -38,6 +38,8 @@ from tests.servers import PATIENCE_S, answers, children_of, environment_of, free
 from tests.simsvc.cli.helpers import Run, command_app, runner
 from tests.small_site import drawn_photo, make_small_site
 
+FACES = 8
+"""Enough to estimate by."""
 OLDER = "0020"
 """A revision before the tables of the log's tree, of hosts and of what they share."""
 
@@ -49,7 +51,7 @@ def installation(settings: Settings) -> tuple[Services, Run]:
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
-    made = make_small_site(tmp_path / "site")
+    made = make_small_site(tmp_path / "site", FACES)
     made = made.model_copy(
         update={
             "database_url": database_url,
@@ -162,7 +164,7 @@ def test_what_is_restored_serves_as_before(restored: tuple[Services, str]) -> No
 
 def test_what_is_there_is_moved_aside_and_only_when_asked(tmp_path: Path) -> None:
     """Without --replace nothing is touched; with it, what was there lies beside."""
-    settings = make_small_site(tmp_path / "site")
+    settings = make_small_site(tmp_path / "site", FACES)
     desk, run = installation(settings)
     estimate(drawn_photo(), "a.jpg", desk.pipeline())
     run("create", str(tmp_path / "kept"))
@@ -183,7 +185,7 @@ def test_what_is_there_is_moved_aside_and_only_when_asked(tmp_path: Path) -> Non
 @pytest.mark.parametrize("harm", ["missing", "changed", "manifest", "nothing"])
 def test_a_backup_that_is_not_whole_changes_nothing(tmp_path: Path, harm: str) -> None:
     """A file gone or changed, a manifest that is none, no back-up at all: refused in a sentence, first."""
-    settings = make_small_site(tmp_path / "site")
+    settings = make_small_site(tmp_path / "site", FACES)
     desk, run = installation(settings)
     kept = tmp_path / "kept"
     run("create", str(kept))
@@ -207,7 +209,7 @@ def test_a_backup_that_is_not_whole_changes_nothing(tmp_path: Path, harm: str) -
 
 def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     """A second back-up of the same name is refused, and the first one stays."""
-    _, run = installation(make_small_site(tmp_path / "site"))
+    _, run = installation(make_small_site(tmp_path / "site", FACES))
     run("create", str(tmp_path / "kept"))
     assert "That name is already taken" in run("create", str(tmp_path / "kept"), exit_code=1)
     assert (tmp_path / "kept" / "manifest.json").is_file()
@@ -393,7 +395,7 @@ def test_a_backup_of_everything_names_no_objects(more: Settings, tmp_path: Path)
 @pytest.fixture
 def small(tmp_path: Path) -> Settings:
     """Make a site of SQLite with one estimate, a backup of it, then another estimate."""
-    settings = make_small_site(tmp_path / "site")
+    settings = make_small_site(tmp_path / "site", FACES)
     settings = settings.model_copy(update={"secret_key_file": tmp_path / "site" / "key"})
     desk, run = installation(settings)
     estimate(drawn_photo(), "a.jpg", desk.pipeline())

@@ -40,7 +40,7 @@ def test_offsets_take_a_leaning_away(point: str) -> None:
 
 def test_an_unbiased_model_is_hardly_changed() -> None:
     """Where nothing leans, estimates move by less than half a year on average."""
-    told = leaning(2000, lean=0.0)
+    told = leaning(1000, lean=0.0)
     added = torch.from_numpy(offsets(told, "median"))
     scores = torch.from_numpy(told.scores)
     middle = torch.from_numpy((told.ages_years > 10) & (told.ages_years < 90))
@@ -50,7 +50,7 @@ def test_an_unbiased_model_is_hardly_changed() -> None:
 
 def test_offsets_are_the_same_again() -> None:
     """The same faces give the same offsets, and their mean over the faces is zero."""
-    told = leaning()
+    told = leaning(300)
     found = offsets(told, "mean")
     assert np.array_equal(found, offsets(told, "mean"))
     assert found[told.ages_years.astype(int)].mean() == pytest.approx(0, abs=1e-5)

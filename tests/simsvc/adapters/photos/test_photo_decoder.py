@@ -130,8 +130,8 @@ def noisy(kind: str, side: int, **how: object) -> bytes:
     return saved(Image.fromarray(noise), kind, **how)
 
 
-def jpeg_2000_of_noise() -> bytes:
-    return noisy("JPEG2000", 3400, quality_mode="rates", quality_layers=[1.5])
+def jpeg_2000_of_noise(side_px: int = 3400) -> bytes:
+    return noisy("JPEG2000", side_px, quality_mode="rates", quality_layers=[1.5])
 
 
 def bmp_of_runs() -> bytes:
@@ -222,7 +222,7 @@ def test_a_photo_that_takes_too_long_is_refused_and_the_next_one_read(
     decode(saved(waves(), "WEBP"), decoder=decoder)
     first = pid_of(decoder)
     with pytest.raises(PhotoTooCostly, match="Decoding this photo takes too much time or memory"):
-        decode(jpeg_2000_of_noise(), decoder=decoder)
+        decode(jpeg_2000_of_noise(2000), decoder=decoder)
     assert first not in children()
     assert decode(saved(waves(), "WEBP"), decoder=decoder).format == "WEBP"
     assert pid_of(decoder) != first

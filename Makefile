@@ -115,17 +115,18 @@ endef
 # busy all the time; two parts took a minute longer. One part is shown as it goes on, and the others when they have ended. A new
 # folder is in one of them.
 WITH_BROWSER = $(addprefix tests/simsvc/web/,browser api security traffic)
-WITH_TRAINER = $(addprefix tests/simsvc/,adapters domain)
-AFTER_BROWSER = $(addprefix tests/simsvc/,wiring adapters/photos)
+AFTER_BROWSER = tests/simsvc/wiring
+AFTER_TRAINER = tests/simsvc/adapters
+WITH_WEB = tests/simsvc/domain
 test: $(TESTING)/.ready browser postgres servers strace
 	@$(in_memory)
 	said="$$(mktemp -d)"; failed=0
 	trap 'kill $$(jobs -p) 2>/dev/null || true; rm -rf "$$said" $${in_memory:-}' EXIT
 	part() { $(TESTING)/bin/pytest -p no:cacheprovider --durations=15 "$$@" || failed=1; }
 	{ part $(WITH_BROWSER); part $(AFTER_BROWSER); exit $$failed; } >"$$said/browser" 2>&1 & browser=$$!
-	{ part tests/simsvc/web $(addprefix --ignore=,$(WITH_BROWSER)); exit $$failed; } >"$$said/web" 2>&1 & web=$$!
-	{ part tests --ignore=tests/simsvc; part $(WITH_TRAINER) $(addprefix --ignore=,$(AFTER_BROWSER)); exit $$failed; } >"$$said/trainer" 2>&1 & trainer=$$!
-	part tests/simsvc --ignore=tests/simsvc/web $(addprefix --ignore=,$(WITH_TRAINER) $(AFTER_BROWSER))
+	{ part tests/simsvc/web $(WITH_WEB) $(addprefix --ignore=,$(WITH_BROWSER)); exit $$failed; } >"$$said/web" 2>&1 & web=$$!
+	{ part tests --ignore=tests/simsvc; part $(AFTER_TRAINER); exit $$failed; } >"$$said/trainer" 2>&1 & trainer=$$!
+	part tests/simsvc --ignore=tests/simsvc/web $(addprefix --ignore=,$(WITH_WEB) $(AFTER_BROWSER) $(AFTER_TRAINER))
 	for started in $$trainer $$browser $$web; do
 	  wait $$started || failed=1
 	done

@@ -11,7 +11,7 @@ _UNIT = 400
 """Side of the canvas that is drawn on, before it is resized."""
 SURE_PX = 224
 """Side of a face that the detector is sure of. Of half of those of 200 px it is not, and these are looked at
-turned, too."""
+turned, too. At some sides, such as 220 and 256 px, the tests' model takes two faces of a gallery for one."""
 Colour = tuple[int, int, int]
 
 

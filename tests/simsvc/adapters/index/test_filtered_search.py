@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,11 @@ from simsvc.values import FaceFilter, LabelledFace, Neighbour
 from tests.simsvc.adapters.index.helpers import (
     AGES,
     DIMS,
-    ENGINES,
     FACES,
     MODEL,
     VECTORS,
     Vectors,
     clustered,
-    searched_by,
 )
 from tests.simsvc.exact_index import ExactIndex
 
@@ -40,10 +37,9 @@ FILTERS = {
 }
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def index(large_build: Callable[[str], Path], request: pytest.FixtureRequest) -> Iterator[BuiltIndex]:
-    with searched_by(request.param):
-        yield open_index(large_build(request.param), MODEL)
+@pytest.fixture(scope="module")
+def index(large_build: Path) -> BuiltIndex:
+    return open_index(large_build, MODEL)
 
 
 def share_found(found: list[tuple[Neighbour, ...]], truth: list[tuple[Neighbour, ...]]) -> float:

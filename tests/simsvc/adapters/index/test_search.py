@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,20 +27,14 @@ from tests.simsvc.adapters.index.helpers import (
 from tests.simsvc.exact_index import ExactIndex
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def folder(large_build: Callable[[str], Path], request: pytest.FixtureRequest) -> Iterator[Path]:
-    with searched_by(request.param):
-        yield large_build(request.param)
-
-
 @pytest.fixture
 def queries() -> Iterator[Vectors]:
     return iter(clustered(100, DIMS, seed=3))
 
 
-def test_finds_what_brute_force_finds(folder: Path, queries: Iterator[Vectors]) -> None:
+def test_finds_what_brute_force_finds(large_build: Path, queries: Iterator[Vectors]) -> None:
     """At least 98 of 100 of the ten truly nearest faces are found, with their true distances and ages."""
-    index, exact = open_index(folder, MODEL), ExactIndex(FACES, VECTORS)
+    index, exact = open_index(large_build, MODEL), ExactIndex(FACES, VECTORS)
     hits = 0
     for query in queries:
         truth = {found.face_id: found for found in exact.search(query, 10)}
@@ -52,26 +46,26 @@ def test_finds_what_brute_force_finds(folder: Path, queries: Iterator[Vectors]) 
     assert hits >= 980
 
 
-def test_nearest_first_and_never_more_than_there_are(folder: Path, queries: Iterator[Vectors]) -> None:
+def test_nearest_first_and_never_more_than_there_are(large_build: Path, queries: Iterator[Vectors]) -> None:
     """Distances ascend; asked for more faces than there are, an index gives all of them."""
-    index = open_index(folder, MODEL)
+    index = open_index(large_build, MODEL)
     found = index.search(next(queries), COUNT + 5)
     assert len(found) == index.count == COUNT
     assert [f.distance for f in found] == sorted(f.distance for f in found)
 
 
-def test_a_face_of_the_index_is_nearest_to_itself(folder: Path) -> None:
+def test_a_face_of_the_index_is_nearest_to_itself(large_build: Path) -> None:
     """Both indexes give a known vector's own face, at distance 0 and similarity 1."""
-    for index in (open_index(folder, MODEL), ExactIndex(FACES, VECTORS)):
+    for index in (open_index(large_build, MODEL), ExactIndex(FACES, VECTORS)):
         (found,) = index.search(VECTORS[7], 1)
         assert found.face_id == "f00007"
         assert found.distance == pytest.approx(0, abs=1e-3)
         assert found.similarity == pytest.approx(1)
 
 
-def test_gives_back_the_embeddings_and_faces(folder: Path) -> None:
+def test_gives_back_the_embeddings_and_faces(large_build: Path) -> None:
     """What was put in comes out: vectors to the bit, faces and thumbnails in item order."""
-    index = open_index(folder, MODEL)
+    index = open_index(large_build, MODEL)
     assert np.array_equal(index.embeddings(), VECTORS)
     assert list(index.faces) == FACES
     assert index.thumbnail("f00012") == b"f00012"
@@ -79,10 +73,10 @@ def test_gives_back_the_embeddings_and_faces(folder: Path) -> None:
         index.thumbnail("f99999")
 
 
-def test_refuses_another_model(folder: Path) -> None:
+def test_refuses_another_model(large_build: Path) -> None:
     """Distances between embeddings of two models mean nothing, so the index is refused with the remedy."""
     with pytest.raises(IndexModelMismatch, match="flask index build"):
-        open_index(folder, "00" * 32)
+        open_index(large_build, "00" * 32)
 
 
 COMMON = ["faces.json", "faces.npy", "references.bin", "thumbnails.bin", "thumbnails.idx", "manifest.json"]
@@ -132,9 +126,9 @@ def test_exact_index_refuses_faces_without_vectors() -> None:
         ExactIndex(faces_of(1), np.ones((1, 1), dtype=np.float32)).thumbnail("f00000")
 
 
-def test_the_build_states_the_recall_that_brute_force_finds(folder: Path) -> None:
+def test_the_build_states_the_recall_that_brute_force_finds(large_build: Path) -> None:
     """The manifest's share of its own faces is that of an exact search over the same questions."""
-    index, exact = open_index(folder, MODEL), ExactIndex(FACES, VECTORS)
+    index, exact = open_index(large_build, MODEL), ExactIndex(FACES, VECTORS)
     shares = []
     for row in np.unique(np.linspace(0, COUNT - 1, 400).round().astype(int)):
         truth = {near.face_id for near in exact.search(VECTORS[row], 10)}

@@ -9,6 +9,7 @@ from torch import nn
 
 from simsvc.domain.estimate.age_distribution import point_years
 from simsvc.errors import SettingsError
+from tests.simsvc.domain.estimate.helpers import bump
 from trainer.models.age_model import POINTS, AgeModel, Architecture, median
 from trainer.training.ensembles.activations import extract
 
@@ -188,14 +189,8 @@ def test_estimates_by_the_median() -> None:
         Architecture("resnet18", "distribution", point="mode")
 
 
-MIDDLES = ((0, 1), (33.3, 4), (71, 12), (100, 1))
-"""Age and deviation of distributions, in years."""
-
-
 def test_the_service_tells_the_same_median() -> None:
     """The median of the service is that of the graph's own head, at both ends of the scale, too."""
-    bins = np.arange(101)
-    rows = np.stack([np.exp(-0.5 * ((bins - at) / wide) ** 2) for at, wide in MIDDLES]).astype(np.float32)
-    rows /= rows.sum(axis=1, keepdims=True)
+    rows = np.stack([bump(0, 1), bump(33.3, 4), bump(71, 12), bump(100, 1)]).astype(np.float32)
     served = [point_years(row.astype(np.float64), "median") for row in rows]
     assert served == pytest.approx(median(torch.from_numpy(rows)).numpy(), abs=1e-3)

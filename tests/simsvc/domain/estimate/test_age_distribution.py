@@ -5,17 +5,12 @@ import pytest
 
 from simsvc.domain.estimate.age_distribution import (
     AGES,
-    Shares,
     deviation_years,
     expected_years,
     point_years,
     quantile_years,
 )
-
-
-def bump(age_years: float, deviation: float) -> Shares:
-    shares: Shares = np.exp(-0.5 * ((np.arange(AGES) - age_years) / deviation) ** 2)
-    return shares / shares.sum()
+from tests.simsvc.domain.estimate.helpers import bump
 
 
 def test_of_one_age() -> None:

@@ -8,12 +8,7 @@ from hypothesis import strategies as st
 from simsvc.domain.estimate.age_distribution import AGES, point_years
 from simsvc.domain.estimate.age_prior import estimate_under, parse_age_prior, reweighted, short_prior
 from simsvc.errors import SettingsError
-from simsvc.values import FloatVector
-
-
-def bump(age_years: float, deviation: float = 5) -> FloatVector:
-    shares = np.exp(-0.5 * ((np.arange(AGES) - age_years) / deviation) ** 2)
-    return np.asarray(shares / shares.sum(), dtype=np.float32)
+from tests.simsvc.domain.estimate.helpers import bump
 
 
 def test_a_span_is_alike_inside_and_nothing_outside() -> None:
@@ -77,7 +72,7 @@ def test_bayes_by_hand() -> None:
 
 def test_equal_weights_change_nothing() -> None:
     """Under a prior by which all ages are alike, the estimate is the distribution's own."""
-    shares, alike = bump(43.2), parse_age_prior("0-100")
+    shares, alike = bump(43.2, 5).astype(np.float32), parse_age_prior("0-100")
     for point in ("mean", "median"):
         own = point_years(shares.astype(np.float64), point)
         assert estimate_under(shares, alike, point) == pytest.approx(own, abs=0.02)
@@ -86,7 +81,7 @@ def test_equal_weights_change_nothing() -> None:
 @given(st.floats(0, 100), st.sampled_from(["mean", "median"]))
 def test_an_estimate_stays_within_the_prior(age_years: float, point: str) -> None:
     """Whatever the face, the estimate lies among the ages that have weight."""
-    assert 18 <= estimate_under(bump(age_years, 2), parse_age_prior("18-75"), point) <= 75
+    assert 18 <= estimate_under(bump(age_years, 2).astype(np.float32), parse_age_prior("18-75"), point) <= 75
 
 
 def test_a_range_and_an_estimate_outside() -> None:

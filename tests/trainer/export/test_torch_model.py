@@ -9,15 +9,14 @@ import onnx
 import pytest
 import torch
 
-from simsvc import cli
 from simsvc.adapters.inference.bundle import Bundle, load_bundle, load_document
 from simsvc.adapters.inference.onnx_model import OnnxModel
 from simsvc.errors import BundleDamaged
 from simsvc.settings import PACKAGE_DIR, load_settings
 from simsvc.values import Crop
-from simsvc.web.app import create_app
 from tests.databases import sqlite_database
 from tests.drawn_faces import draw_face
+from tests.simsvc.cli.helpers import command_app
 from tests.small_site import draw_gallery
 from trainer.export.half_precision import with_float_weights
 from trainer.export.restore import served_graph
@@ -99,8 +98,7 @@ def test_an_index_is_built_by_it(tmp_path: Path) -> None:
         "database_url": sqlite_database(tmp_path / "simsvc.sqlite3"),
         "secret_key_file": tmp_path / "secret-key",
     }
-    app = create_app(load_settings({}).model_copy(update=own))
-    cli.register(app)
+    app = command_app(load_settings({}).model_copy(update=own))
     built = app.test_cli_runner().invoke(args=["index", "build", "--engine", "torch"])
     assert "5 faces in service." in built.output
     (path,) = tmp_path.glob("indexes/*/*/manifest.json")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from simsvc.values import Crop
-from tests.drawn_faces import SURE_PX, draw_face
 from tests.tiny_bundle import make_tiny_bundle
+from tests.trainer.helpers import faces as drawn
 from trainer.__main__ import main
 from trainer.cli.measuring import engines as engines_command
 from trainer.cli.measuring.engines import REFERENCE, compared
@@ -54,12 +54,7 @@ def test_the_table_of_what_is_installed(
     """Without OpenVINO the command says so and measures the rest."""
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setattr(engines_command, "ROUNDS", 1)
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for number in range(12):
-        draw_face(number, SURE_PX).save(photos / f"{number:03}.png")
-    rows = "".join(f"{number:03}.png,{20 + number}\n" for number in range(12))
-    (photos / "labels.csv").write_text("file,age\n" + rows)
+    photos = drawn(tmp_path / "photos", 12)
     bundle, figures = make_tiny_bundle(tmp_path / "bundle"), tmp_path / "engines.json"
     words = ["--source", f"folder={photos}", "--bundle", str(bundle), "--json", str(figures)]
     assert main(["engines", *words]) == 0
